@@ -1,0 +1,72 @@
+from collections.abc import Iterator
+
+import pytest
+import redis
+from redis_server import emptied, running_server
+
+from deploybot.errors import ConfigError
+from deploybot.redis_safety import check, require_safe
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    with running_server() as url:
+        yield url
+
+
+@pytest.fixture
+def connection(url: str) -> Iterator[redis.Redis]:
+    connection = emptied(url)
+    yield connection
+    connection.config_set("appendonly", "yes")
+    connection.config_set("appendfsync", "always")
+    connection.config_set("maxmemory-policy", "noeviction")
+    connection.close()
+
+
+def test_the_embedded_server_is_safe(connection: redis.Redis) -> None:
+    assert check(connection) == ()
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [("appendonly", "no"), ("appendfsync", "no"), ("maxmemory-policy", "allkeys-lru")],
+)
+def test_a_redis_that_can_lose_threads_is_refused_by_the_name_of_the_setting(
+    connection: redis.Redis, setting: str, value: str
+) -> None:
+    connection.config_set(setting, value)
+
+    with pytest.raises(ConfigError, match=setting):
+        require_safe(connection)
+
+    assert [problem.setting for problem in require_safe(connection, allow_unsafe=True)] == [setting]
+
+
+def test_losing_a_second_in_a_power_cut_is_a_warning(connection: redis.Redis) -> None:
+    connection.config_set("appendfsync", "everysec")
+
+    (problem,) = require_safe(connection)
+
+    assert not problem.fatal
+    assert "everysec" in problem.text
+
+
+def test_a_service_that_hides_its_settings_gets_a_warning(
+    connection: redis.Redis, url: str
+) -> None:
+    connection.execute_command("ACL", "SETUSER", "tenant", "on", "nopass", "~*", "+@all", "-config")
+    tenant = redis.Redis.from_url(url, username="tenant", password="any")
+
+    (problem,) = require_safe(tenant)
+
+    assert problem.setting == "config"
+
+
+def test_a_replica_is_refused(connection: redis.Redis) -> None:
+    connection.execute_command("REPLICAOF", "127.0.0.1", "1")
+    try:
+        with pytest.raises(ConfigError, match="must be the master"):
+            require_safe(connection)
+    finally:
+        connection.execute_command("REPLICAOF", "NO", "ONE")
