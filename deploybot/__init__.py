@@ -1,0 +1,1 @@
+"""deploybot: a model proposes, people approve, plain code deploys."""

@@ -1,0 +1,1 @@
+"""A company in a box: the seed story on one machine."""

@@ -1,0 +1,103 @@
+"""Every error of the bot, by who can do something about it.
+
+DeploybotError
+├── CallerError            the sender of a request: becomes a 4xx answer or a private sentence
+│   ├── InboundError         what arrived is not genuine or cannot be read
+│   ├── ThreadNotFoundError  nobody has started such a thread
+│   ├── IllegalEventError    this cannot happen to this thread now
+│   └── DuplicateError       it has been heard before; nothing was written
+├── StepError              the model or a person: becomes an event, and the agent reads it
+└── OperatorError          the operator, or another try
+    ├── ConflictError        the thread moved on meanwhile: load it and decide again
+    ├── ClaimRefusedError    the service and environment are not free
+    ├── LeaseLostError       this worker no longer owns the operation
+    ├── ModelUnavailableError no answer, or none that can be used
+    ├── DeliveryError        a channel did not take a message
+    ├── TamperedError        a stored thread does not verify
+    └── ConfigError          a setting is missing or wrong
+"""
+
+
+class DeploybotError(Exception):
+    """Anything the bot refuses or cannot do; `str()` is a sentence for a person."""
+
+
+class CallerError(DeploybotError):
+    """The sender asked for something that cannot be had."""
+
+
+class InboundError(CallerError):
+    """What arrived is not genuine, or cannot be read; nothing was stored."""
+
+    def __init__(self, message: str, *, status: int = 401) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class ThreadNotFoundError(CallerError):
+    """There is no thread with this id."""
+
+
+class IllegalEventError(CallerError):
+    """The event cannot happen to the thread as it stands; nothing was stored."""
+
+
+class DuplicateError(CallerError):
+    """The delivery was stored before; `thread` says where."""
+
+    def __init__(self, key: str, thread: str) -> None:
+        super().__init__(f"{key} was heard before, in thread {thread}; nothing was stored again.")
+        self.key = key
+        self.thread = thread
+
+
+class StepError(DeploybotError):
+    """The chosen step cannot be taken; the agent is told why and chooses again."""
+
+    def __init__(self, message: str, *, code: str = "invalid_step") -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class OperatorError(DeploybotError):
+    """The surroundings are at fault, not the request."""
+
+
+class ConflictError(OperatorError):
+    """Another writer appended first; `length` is how long the thread is now."""
+
+    def __init__(self, thread: str, expected: int, length: int) -> None:
+        super().__init__(f"thread {thread} has {length} events, not {expected}; load it again.")
+        self.length = length
+
+
+class ClaimRefusedError(OperatorError):
+    """Another operation holds the service and environment, or the fence moved on."""
+
+    def __init__(self, message: str, *, holder: str = "") -> None:
+        super().__init__(message)
+        self.holder = holder
+
+
+class LeaseLostError(OperatorError):
+    """The operation's lease ran out or was taken; the worker must stop at once."""
+
+
+class ModelUnavailableError(OperatorError):
+    """The model gave no answer, or none that can be used, within its bounds."""
+
+
+class DeliveryError(OperatorError):
+    """A message was not taken; `retry_after` is in seconds, None when another try is useless."""
+
+    def __init__(self, message: str, *, retry_after: float | None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class TamperedError(OperatorError):
+    """A stored event does not verify; nobody may act on the thread."""
+
+
+class ConfigError(OperatorError):
+    """A setting is missing or wrong; the sentence names it and says what it should be."""

@@ -1,0 +1,1 @@
+"""From verified payloads to events, one file a channel."""

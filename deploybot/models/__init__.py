@@ -1,0 +1,1 @@
+"""Whatever chooses the next step, behind one port."""

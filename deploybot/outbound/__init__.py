@@ -1,0 +1,1 @@
+"""From tellings to messages, one file a channel."""

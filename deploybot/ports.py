@@ -1,0 +1,242 @@
+"""What the core needs from the world, as protocols; adapters and fakes keep the same promises.
+
+The core is given these by `bootstrap`; it imports no adapter and no I/O library.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from deploy.catalog import Catalog
+from deploy.locks import Hold
+from deploy.plan import Plan
+from deploy.run import Outcome, Progress, TestReport
+from deploy.target import Live, Order, Probe
+from deploybot.events import Event
+from deploybot.next_step import NextStep
+from deploybot.thread import Thread
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One running change of one service in one environment: who holds it, under which fence."""
+
+    id: str
+    service: str
+    environment: str
+    thread: str
+    request_id: str
+    fence: int
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some threads, newest first, and where the next page begins; "" at the end."""
+
+    threads: tuple[str, ...]
+    cursor: str = ""
+
+
+class Store(Protocol):
+    """Where threads are kept. Every append is one atomic step, or nothing."""
+
+    def load(self, thread_id: str) -> Thread:
+        """Return the whole thread, verified; an empty one when nobody has written to it.
+
+        Raises TamperedError when an event does not verify.
+        """
+
+    def append(
+        self,
+        thread: Thread,
+        *events: Event,
+        dedupe: Sequence[str] = (),
+        aliases: Sequence[str] = (),
+        claim: Operation | None = None,
+        release: Operation | None = None,
+        hold: Hold | None = None,
+    ) -> Thread:
+        """Store the events behind the thread's last one, with the wake-ups they ask for.
+
+        Illegal events are refused before anything is written (IllegalEventError). In ONE atomic
+        step: the events, the dedupe keys, the aliases (each then finds this thread), the due time,
+        the mark for delivery, the wake-up jobs, and the claim, release or hold of a service in an
+        environment. Raises ConflictError when the thread is longer than `thread`, DuplicateError
+        when a dedupe key is known, ClaimRefusedError when `claim` is not free.
+        """
+
+    def find(self, alias: str) -> str | None:
+        """Return the thread that this alias names (a Slack message, a mail), if any."""
+
+    def name(self, alias: str, thread_id: str) -> None:
+        """Let this alias find the thread."""
+
+    def list(self, *, status: str = "", limit: int = 50, cursor: str = "") -> Page:
+        """Return threads by last activity, newest first."""
+
+    def next_fence(self, service: str, environment: str) -> int:
+        """Return the fence that the next claim must carry."""
+
+    def operation(self, service: str, environment: str) -> Operation | None:
+        """Return what runs there now, or died there and is not yet settled."""
+
+    def heartbeat(self, operation: Operation) -> None:
+        """Renew the lease; raises LeaseLostError when it is no longer this operation's."""
+
+    def lease_is_alive(self, operation: Operation) -> bool:
+        """Tell whether a worker still renews this operation's lease."""
+
+    def holds(self) -> tuple[Hold, ...]:
+        """Return what people or rollbacks hold now."""
+
+    def release_hold(self, service: str, environment: str) -> Hold | None:
+        """Remove a hold, and return it."""
+
+    def report(self, operation_id: str, entry: dict[str, Any]) -> None:
+        """Add to the operation's progress: not an event, gone after a day; wakes its delivery."""
+
+    def progress(self, operation_id: str) -> tuple[dict[str, Any], ...]:
+        """Return the operation's progress so far, oldest first."""
+
+    def sent(self, thread_id: str) -> dict[str, str]:
+        """Return what the outbox has noted of this thread: message key → its own JSON."""
+
+    def note_sent(self, thread_id: str, key: str, value: str) -> None:
+        """Note that a message went out, and where."""
+
+    def delivered(self, thread_id: str, length: int) -> None:
+        """Note that everything up to this length was told."""
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """What one model call is made of."""
+
+    agent: str
+    system: str
+    text: str
+    """The thread as the model reads it."""
+    schema: dict[str, Any]
+    """Strict JSON Schema of the answer."""
+    digest: str
+    """12 hex digits over the templates and the schema."""
+    thread: Thread
+    """For planners that are plain code."""
+    services: tuple[str, ...] = ()
+    environments: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A chosen step, and what choosing it took."""
+
+    step: NextStep
+    model: str
+    tokens_in: int = 0
+    tokens_out: int = 0
+    ms: int = 0
+
+
+class Model(Protocol):
+    """Whatever chooses the next step: a language model, or rules."""
+
+    def next_step(self, prompt: Prompt) -> Choice:
+        """Choose; raises ModelUnavailableError when no usable answer comes within its bounds."""
+
+
+@dataclass(frozen=True)
+class EnvironmentRow:
+    """One line of "what's live?"."""
+
+    service: str
+    environment: str
+    live: Live | None
+    hold: Hold | None = None
+    operation: Operation | None = None
+    behind: int | None = None
+    """Commits on the default branch that are not live there; None when it cannot be told."""
+
+
+class Deployer(Protocol):
+    """The deploy package, as the loop needs it."""
+
+    @property
+    def catalog(self) -> Catalog:
+        """What may be deployed, where and by whose leave."""
+
+    def plan(self, action: str, service: str, ref: str | None, environment: str) -> Plan:
+        """Resolve and check everything; raises deploy.errors.RefusedError with a reason code."""
+
+    def commits(self, service: str | None, ref: str | None, limit: int) -> list[dict[str, Any]]:
+        """Return commits as plain JSON, newest first; raises RefusedError."""
+
+    def tags(self, service: str | None, limit: int) -> list[dict[str, Any]]:
+        """Return tags as plain JSON, newest first."""
+
+    def live(self, service: str, environment: str) -> Live | None:
+        """Return what is live there, by the target's own word."""
+
+    def environments(self, environment: str | None = None) -> tuple[EnvironmentRow, ...]:
+        """Return what is live where, held, and running."""
+
+    def run(
+        self, order: Order, guard: Callable[[], None], progress: Callable[[Progress], None]
+    ) -> Outcome:
+        """Carry the order out, once; the guard is called all along and may stop it by raising."""
+
+    def probe(self, plan: Plan, approval_id: str) -> Probe:
+        """Ask the target's journal what became of an approval."""
+
+    def test(self, environment: str, guard: Callable[[], None]) -> TestReport:
+        """Run the environment's end-to-end tests, and mark what is live verified if they pass."""
+
+
+@dataclass(frozen=True)
+class Person:
+    """One person across all channels."""
+
+    id: str
+    name: str
+    slack: str = ""
+    email: str = ""
+    github: str = ""
+    mail_me: bool = False
+
+
+@dataclass(frozen=True)
+class People:
+    """Who is who; strangers may talk, and approve nothing."""
+
+    known: tuple[Person, ...] = field(default_factory=tuple)
+
+    def get(self, person_id: str) -> Person | None:
+        """Return the person with this id."""
+        return next((p for p in self.known if p.id == person_id), None)
+
+    def by_slack(self, user: str) -> str:
+        """Return the person behind a Slack user id, or `slack:<id>` for a stranger."""
+        return next((p.id for p in self.known if p.slack == user), f"slack:{user}")
+
+    def by_email(self, address: str) -> str:
+        """Return the person behind a mail address, or `email:<address>` for a stranger."""
+        wanted = address.casefold()
+        known = (p.id for p in self.known if p.email and p.email.casefold() == wanted)
+        return next(known, f"email:{wanted}")
+
+    def by_github(self, login: str) -> str:
+        """Return the person behind a GitHub login, or `github:<login>` for a stranger."""
+        return next((p.id for p in self.known if p.github == login), f"github:{login}")
+
+    def name(self, person_id: str) -> str:
+        """Return what people call this person."""
+        person = self.get(person_id)
+        return person.name if person else person_id.partition(":")[2] or person_id
+
+
+@dataclass(frozen=True)
+class Clockwork:
+    """Time and chance, passed in."""
+
+    now: Callable[[], datetime]
+    new_id: Callable[[], str]

@@ -1,0 +1,316 @@
+"""Where a thread stands: its events, folded over one table.
+
+Rule 1: everything about what may follow what lives in this file. As much of it as possible is in
+`TRANSITIONS`; what does not fit a table is in `_fold`. Nothing else in the project keeps state.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Literal
+
+from deploybot.approvals import ApprovalRequest, Grant, is_met
+from deploybot.errors import IllegalEventError
+from deploybot.events import (
+    Answered,
+    AnswerRefused,
+    ApiMessageReceived,
+    ApprovalDenied,
+    ApprovalExpired,
+    ApprovalGranted,
+    ApprovalRequested,
+    ApprovalSuperseded,
+    BranchUpdated,
+    Cancelled,
+    DeployFailed,
+    DeployOutcomeUnknown,
+    DeployResolved,
+    DeployStarted,
+    DeploySucceeded,
+    EmailReceived,
+    Escalated,
+    Event,
+    Fact,
+    Finished,
+    Forked,
+    HandedOver,
+    Inbound,
+    Paused,
+    QuestionAsked,
+    ReadReturned,
+    Resumed,
+    ScheduleFired,
+    SlackMessageReceived,
+    Slept,
+    StepChosen,
+    StepFailed,
+    TestsFailed,
+    TestsPassed,
+    Woke,
+)
+from deploybot.next_step import RunTests
+
+
+class Status(StrEnum):
+    """Where a thread stands."""
+
+    DONE = "done"
+    """Nothing is left to do; a word starts it again. An empty thread stands here, too."""
+    WORKING = "working"
+    """The agent is to choose or take a step."""
+    AWAITING_INPUT = "awaiting_input"
+    """A question is open."""
+    AWAITING_APPROVAL = "awaiting_approval"
+    """A request is open; silence never approves it."""
+    APPROVED = "approved"
+    """Enough people said yes; nothing has started."""
+    DEPLOYING = "deploying"
+    """The change was claimed and runs, or a worker died with it."""
+    OUTCOME_UNKNOWN = "outcome_unknown"
+    """A worker died and the target cannot tell; a probe or a person must."""
+    SLEEPING = "sleeping"
+    """A timer is set."""
+    PAUSED = "paused"
+    """A person stopped it; it stands where it stood below."""
+
+
+_S = Status
+_HEARD: tuple[type[Fact], ...] = (SlackMessageReceived, EmailReceived, ApiMessageReceived)
+_OPENED: dict[type[Fact], Status] = dict.fromkeys(
+    (*_HEARD, BranchUpdated, ScheduleFired), Status.WORKING
+)
+
+TRANSITIONS: dict[Status, dict[type[Fact], Status]] = {
+    _S.DONE: {**_OPENED, HandedOver: _S.WORKING, Forked: _S.DONE},
+    _S.WORKING: {
+        **_OPENED,
+        StepChosen: _S.WORKING,
+        ReadReturned: _S.WORKING,
+        StepFailed: _S.WORKING,
+        TestsPassed: _S.WORKING,
+        TestsFailed: _S.WORKING,
+        HandedOver: _S.WORKING,
+        QuestionAsked: _S.AWAITING_INPUT,
+        ApprovalRequested: _S.AWAITING_APPROVAL,
+        Slept: _S.SLEEPING,
+        Escalated: _S.AWAITING_INPUT,
+        Finished: _S.DONE,
+        Cancelled: _S.DONE,
+    },
+    _S.AWAITING_INPUT: {**_OPENED, Answered: _S.WORKING, Cancelled: _S.DONE},
+    _S.AWAITING_APPROVAL: {
+        **_OPENED,  # a word closes the request: its buttons go stale, and the agent reads it
+        ApprovalGranted: _S.APPROVED,  # or stays, until enough people said yes: `_fold`
+        ApprovalDenied: _S.WORKING,
+        ApprovalExpired: _S.DONE,
+        ApprovalSuperseded: _S.WORKING,
+        Cancelled: _S.DONE,
+    },
+    _S.APPROVED: {
+        **dict.fromkeys(_OPENED, _S.APPROVED),  # heard; the approved change goes first
+        DeployStarted: _S.DEPLOYING,
+        ApprovalDenied: _S.WORKING,  # a no before the start wins
+        ApprovalExpired: _S.DONE,
+        ApprovalSuperseded: _S.WORKING,
+        StepFailed: _S.WORKING,
+        Cancelled: _S.DONE,
+    },
+    _S.DEPLOYING: {
+        **dict.fromkeys(_OPENED, _S.DEPLOYING),  # heard; answered when the deploy has ended
+        DeploySucceeded: _S.WORKING,
+        DeployFailed: _S.WORKING,
+        DeployOutcomeUnknown: _S.OUTCOME_UNKNOWN,
+    },
+    _S.OUTCOME_UNKNOWN: {
+        **dict.fromkeys(_OPENED, _S.OUTCOME_UNKNOWN),
+        DeployResolved: _S.WORKING,
+    },
+    _S.SLEEPING: {**_OPENED, Woke: _S.WORKING, Cancelled: _S.DONE},
+}
+"""Status → event → the status that follows. What is not here cannot happen."""
+
+ANYWHERE: tuple[type[Fact], ...] = (AnswerRefused,)
+"""Events that may happen at any time and change nothing."""
+
+SWEEP = timedelta(seconds=10)
+"""How long a thread that ought to move may lie still before the clock looks at it again."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What the events so far amount to: everything that decides what may happen next."""
+
+    status: Status = Status.DONE
+    agent: str = "deploy"
+    request: ApprovalRequest | None = None
+    grants: tuple[Grant, ...] = ()
+    question: QuestionAsked | None = None
+    started: DeployStarted | None = None
+    wake_at: datetime | None = None
+    requesters: tuple[str, ...] = ()
+    asked: str = ""
+    pending: StepChosen | None = None
+    """Chosen and not yet taken; None as soon as anything else has happened."""
+    errors_in_a_row: int = 0
+    steps: int = 0
+    """Steps chosen by a model since a person last moved."""
+    paused: bool = False
+
+
+def after(standing: Standing, event: Event) -> Standing:
+    """Return where the thread stands once `event` has happened; refuse what may not happen."""
+    if isinstance(event, ANYWHERE):
+        return standing
+    if isinstance(event, Paused | Resumed):
+        if standing.paused == isinstance(event, Paused):
+            raise IllegalEventError(_illegal(standing, event))
+        return replace(standing, paused=not standing.paused)
+    if standing.paused and not isinstance(event, Inbound | Cancelled | _ENDS_A_DEPLOY):
+        raise IllegalEventError(_illegal(standing, event))
+    try:
+        status = TRANSITIONS[standing.status][type(event)]
+    except KeyError:
+        raise IllegalEventError(_illegal(standing, event)) from None
+    if isinstance(event, _ABOUT_A_REQUEST):
+        _check_request(standing, event)
+    return _fold(standing, event, status)
+
+
+_ABOUT_A_REQUEST = (
+    ApprovalGranted
+    | ApprovalDenied
+    | ApprovalExpired
+    | ApprovalSuperseded
+    | DeployStarted
+    | DeploySucceeded
+    | DeployFailed
+    | DeployOutcomeUnknown
+    | DeployResolved
+)
+_ENDS_A_DEPLOY = DeploySucceeded | DeployFailed | DeployOutcomeUnknown | DeployResolved
+_CLOSES = {Status.WORKING, Status.DONE}
+
+
+def _fold(before: Standing, event: Event, status: Status) -> Standing:  # noqa: C901, PLR0912 - the table's other half, a case an event
+    """Carry what the table cannot: who asked, what is open, what is pending, what failed."""
+    now: dict[str, Any] = {"status": status, "pending": None}
+    if status in _CLOSES:
+        now |= {"request": None, "grants": (), "question": None, "started": None, "wake_at": None}
+    match event:
+        case SlackMessageReceived() | EmailReceived() | ApiMessageReceived() | ScheduleFired():
+            answers_a_card = before.status in (Status.AWAITING_APPROVAL, Status.APPROVED)
+            now |= {"steps": 0, "errors_in_a_row": 0}
+            if not answers_a_card and event.by not in before.requesters:
+                now["requesters"] = (*before.requesters, event.by)
+            if not answers_a_card:
+                now["asked"] = event.text
+        case BranchUpdated():
+            now |= {"agent": "pipeline", "requesters": (event.pusher,), "asked": event.subject}
+        case HandedOver():
+            asked = event.requesters or before.requesters
+            now |= {"agent": event.agent, "requesters": asked, "asked": event.text, "steps": 0}
+        case StepChosen():
+            by_model = event.model != "code"
+            now |= {"pending": event, "steps": before.steps + by_model}
+        case StepFailed():
+            now["errors_in_a_row"] = before.errors_in_a_row + 1
+        case QuestionAsked():
+            now["question"] = event
+        case Answered() | ApprovalDenied():
+            now |= {"steps": 0, "errors_in_a_row": 0}
+        case ApprovalRequested():
+            now |= {"request": event.request, "grants": (), "errors_in_a_row": 0}
+        case ApprovalGranted():
+            now |= _granted(before, event)
+        case DeployStarted():
+            now["started"] = event
+        case DeploySucceeded() | ReadReturned() | TestsPassed():
+            now["errors_in_a_row"] = 0
+        case Slept():
+            now["wake_at"] = event.until
+        case Finished() | Cancelled() | ApprovalExpired():
+            now |= {"requesters": (), "asked": "", "steps": 0, "errors_in_a_row": 0}
+            now["agent"] = "deploy"
+        case _:
+            pass
+    return replace(before, **now)
+
+
+def _check_request(standing: Standing, event: _ABOUT_A_REQUEST) -> None:
+    """Refuse what is about another request, another digest, or comes after the expiry."""
+    request = standing.request
+    if request is None or request.id != event.request_id:
+        raise IllegalEventError(_illegal(standing, event))
+    if isinstance(event, ApprovalGranted | ApprovalDenied | DeployStarted):
+        late = event.at >= request.expires_at and not isinstance(event, ApprovalDenied)
+        if late or event.digest != request.digest:
+            raise IllegalEventError(_illegal(standing, event))
+
+
+def _granted(before: Standing, event: ApprovalGranted) -> dict[str, Any]:
+    """Count one more yes: approved when there are enough, open otherwise."""
+    grants = (*before.grants, Grant(by=event.by, at=event.at))
+    met = before.request is not None and is_met(before.request, grants)
+    return {"grants": grants, "status": Status.APPROVED if met else before.status}
+
+
+def _illegal(standing: Standing, event: Event) -> str:
+    where = Status.PAUSED if standing.paused else standing.status
+    return f"{event.kind} cannot happen while the thread is {where}; nothing was changed."
+
+
+def fold(events: Iterable[Event], standing: Standing | None = None) -> Standing:
+    """Return where `events` lead, from an empty thread or from `standing`."""
+    standing = standing or Standing()
+    for event in events:
+        standing = after(standing, event)
+    return standing
+
+
+@dataclass(frozen=True)
+class Thread:
+    """One conversation with the bot, as an append-only list of facts."""
+
+    id: str
+    events: tuple[Event, ...] = ()
+    head: str = ""
+    """MAC of the last stored event, hex; "" for an empty thread."""
+    standing: Standing = field(default_factory=Standing)
+
+    @property
+    def status(self) -> Status:
+        """Where the thread stands."""
+        return Status.PAUSED if self.standing.paused else self.standing.status
+
+    def extended(self, *events: Event, head: str) -> "Thread":
+        """Return the same thread, longer, if the events may happen now."""
+        standing = fold(events, self.standing)
+        return Thread(self.id, (*self.events, *events), head, standing)
+
+    def due(self, now: datetime) -> datetime | None:
+        """When the clock must look at this thread if nobody else has; None for never."""
+        standing = self.standing
+        match self.status:
+            case Status.WORKING | Status.APPROVED | Status.DEPLOYING:
+                return now + SWEEP
+            case Status.AWAITING_APPROVAL:
+                return standing.request.expires_at if standing.request else None
+            case Status.SLEEPING:
+                return standing.wake_at
+            case _:
+                return None
+
+    def job(self) -> Literal["advance", "operate"] | None:
+        """Which wake-up the thread needs now: none while people, a timer or nobody must move."""
+        match self.status:
+            case Status.APPROVED:
+                return "operate"
+            case Status.WORKING:
+                pending = self.standing.pending
+                return "operate" if pending and isinstance(pending.step, RunTests) else "advance"
+            case _:
+                return None
+
+
+Clock = Callable[[], datetime]
