@@ -1,0 +1,1 @@
+"""Deterministic deploys: plans, policy, targets and journals; who asked and who agreed is elsewhere."""

@@ -1,0 +1,251 @@
+"""What is deployed, where, and by whose leave: the tables of the configuration, checked as a whole."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
+
+from deploy import placeholders
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+Person = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+Variable = Annotated[str, StringConstraints(pattern=r"^[A-Z_][A-Z0-9_]{0,63}$")]
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+
+
+def _argv(argv: tuple[str, ...]) -> tuple[str, ...]:
+    if not argv[0] or any("\0" in argument for argument in argv):
+        raise ValueError("a command is a list of words, the first of which names the program")
+    placeholders.used(argv)
+    return argv
+
+
+def _inside(path: str) -> str:
+    parts = path.split("/") if path else []
+    if any(part in ("", ".", "..") or part.startswith("-") for part in parts) or ":" in path:
+        raise ValueError("a folder inside the repository: no leading '/', no '.', '..' or ':'")
+    return path
+
+
+def _url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
+        raise ValueError("an http or https address without a name or password in it")
+    if parts.query or parts.fragment:
+        raise ValueError("an address without '?' and '#'")
+    return url.rstrip("/")
+
+
+Argv = Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(_argv)]
+Folder = Annotated[str, AfterValidator(_inside)]
+Url = Annotated[str, AfterValidator(_url)]
+Branch = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/+-]*(\*)?$", max_length=200)
+]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class RepositoryTable(_Table):
+    """Where the commits are: a local repository; with `url`, a mirror of it that is kept fresh."""
+
+    path: Path
+    url: str | None = Field(default=None, pattern=r"^(https://|ssh://|file:///)[^\s-][^\s]*$")
+    default_branch: Branch = "main"
+
+
+class ReleasesTable(_Table):
+    """Release directories under `base`: build, health check, atomic switch, confirm.
+
+    Commands see no environment variables but `variables`, those of the live service, and SHA,
+    SERVICE, ENVIRONMENT and PORT: what runs is decided here and nowhere else.
+    """
+
+    kind: Literal["releases"]
+    base: Path
+    build: tuple[Argv, ...] = ()
+    build_timeout_seconds: Seconds = 600
+    start: Argv | None = None
+    activate: Argv | None = None
+    activate_timeout_seconds: Seconds = 60
+    health: str = Field(default="/healthz", pattern=r"^/[A-Za-z0-9._~/?=&%-]*$")
+    health_timeout_seconds: Seconds = 30
+    confirm_timeout_seconds: Seconds = 60
+    variables: dict[Variable, str] = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
+    minimum_free_bytes: int = Field(default=64 * 1024 * 1024, ge=0)
+    keep_releases: int = Field(default=10, ge=2)
+
+    @model_validator(mode="after")
+    def _ports(self) -> Self:
+        if any("port" in placeholders.used(argv) for argv in self.build):
+            raise ValueError("{port} is not known while a release is built")
+        return self
+
+
+TargetTable = ReleasesTable
+"""How a service is deployed. More kinds join as a union, told apart by `kind`."""
+
+
+class ServiceTable(_Table):
+    """One service: the repository and folder it is built from, and how it is deployed."""
+
+    repository: Name
+    path: Folder = ""
+    target: TargetTable
+
+
+class LiveTable(_Table):
+    """Where one service answers in one environment, and what its processes are told there."""
+
+    url: Url | None = None
+    port: int | None = Field(default=None, ge=1, le=65_535)
+    variables: dict[Variable, str] = {}
+
+
+class EnvironmentTable(_Table):
+    """One environment: its services, its place in the order, and the rules for changing it."""
+
+    order: int = 0
+    services: dict[Name, LiveTable]
+    approvers: tuple[Person, ...] = ()
+    quorum: int = Field(default=1, ge=1)
+    automatic: bool = False
+    requester_may_approve: bool = False
+    expires_seconds: int = Field(default=1800, ge=10, le=2_592_000)
+    allowed_branches: tuple[Branch, ...] = ()
+    verified_in: Name | None = None
+    tests: Argv | None = None
+    tests_path: Folder = ""
+    tests_repository: Name | None = None
+    tests_timeout_seconds: Seconds = 600
+    tests_variables: dict[Variable, str] = ReleasesTable.model_fields["variables"].default
+    hold_after_rollback: bool = True
+    hold_after_rollback_seconds: int | None = Field(default=None, ge=60)
+
+    @model_validator(mode="after")
+    def _can_be_met(self) -> Self:
+        if len(set(self.approvers)) != len(self.approvers):
+            raise ValueError("approvers: a person is named twice")
+        if self.tests and placeholders.used(self.tests) & {"service", "release", "port", "url"}:
+            raise ValueError("tests: only {sha} and {environment} are known to tests")
+        if not self.automatic:
+            self._people_suffice()
+        return self
+
+    def _people_suffice(self) -> None:
+        people = len(self.approvers)
+        if people == 0:
+            raise ValueError("nobody may approve: name approvers, or set automatic = true")
+        if self.quorum > people:
+            raise ValueError(
+                f"quorum is {self.quorum} and only {people} may approve: name more approvers, "
+                "or lower the quorum"
+            )
+        if not self.requester_may_approve and self.quorum > people - 1:
+            raise ValueError(
+                f"what one of the {people} approvers asks for, nobody could approve: name more "
+                "approvers, lower the quorum, or set requester_may_approve = true"
+            )
+
+
+class Catalog(_Table):
+    """All repositories, services and environments; consistent, or refused with the reason."""
+
+    repositories: dict[Name, RepositoryTable] = {}
+    services: dict[Name, ServiceTable] = {}
+    environments: dict[Name, EnvironmentTable] = {}
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        for name, service in self.services.items():
+            if service.repository not in self.repositories:
+                raise ValueError(f"services.{name}: no repository {service.repository!r}")
+        for name, environment in self.environments.items():
+            self._environment_fits(name, environment)
+        return self
+
+    def _environment_fits(self, name: str, environment: EnvironmentTable) -> None:
+        for service, live in environment.services.items():
+            where = f"environments.{name}.services.{service}"
+            if service not in self.services:
+                raise ValueError(f"{where}: no service {service!r}")
+            activate = self.services[service].target.activate
+            words = placeholders.used(activate) if activate else frozenset()
+            for word, value in (("port", live.port), ("url", live.url)):
+                if word in words and value is None:
+                    raise ValueError(f"{where}: activate needs {{{word}}}, so set {word}")
+        if environment.verified_in is not None:
+            self._earlier_environment_fits(name, environment, environment.verified_in)
+        if environment.tests is not None:
+            self.tests_repository(name)
+
+    def _earlier_environment_fits(
+        self, name: str, environment: EnvironmentTable, earlier_name: str
+    ) -> None:
+        earlier = self.environments.get(earlier_name)
+        if earlier is None:
+            raise ValueError(f"environments.{name}.verified_in: no environment {earlier_name!r}")
+        if earlier.order >= environment.order:
+            raise ValueError(f"environments.{name}.verified_in: {earlier_name} must come earlier")
+        if earlier.tests is None:
+            raise ValueError(
+                f"environments.{name}.verified_in: {earlier_name} has no tests, so nothing would "
+                "ever be verified there"
+            )
+        missing = sorted(environment.services.keys() - earlier.services.keys())
+        if missing:
+            raise ValueError(
+                f"environments.{name}.verified_in: {', '.join(missing)} is not in {earlier_name}"
+            )
+
+    def tests_repository(self, environment: str) -> str:
+        """Return the repository that holds an environment's tests; ValueError if none is named."""
+        table = self.environments[environment]
+        shared = {self.services[service].repository for service in table.services}
+        name = table.tests_repository or (shared.pop() if len(shared) == 1 else None)
+        if name is None or name not in self.repositories:
+            raise ValueError(f"environments.{environment}: set tests_repository to a repository")
+        return name
+
+    def config_hash(self, service: str, environment: str) -> str:
+        """Return the SHA-256, in hex, of all settings that decide what runs and by whose leave."""
+        table, place = self.services[service], self.environments[environment]
+        other = {"services", "tests", "tests_path", "tests_repository", "tests_timeout_seconds"}
+        settings = {
+            "repository": self.repositories[table.repository].model_dump(mode="json"),
+            "service": table.model_dump(mode="json"),
+            "environment": place.model_dump(mode="json", exclude=other | {"tests_variables"}),
+            "live": place.services[service].model_dump(mode="json"),
+        }
+        canonical = json.dumps(settings, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+        return hashlib.sha256(canonical.encode()).hexdigest()
+
+    def within(self, directory: Path) -> Self:
+        """Return the same catalog, with relative paths read from `directory`."""
+        repositories = {
+            name: table.model_copy(update={"path": directory / table.path})
+            for name, table in self.repositories.items()
+        }
+        services = {
+            name: table.model_copy(
+                update={
+                    "target": table.target.model_copy(
+                        update={"base": directory / table.target.base}
+                    )
+                }
+            )
+            for name, table in self.services.items()
+        }
+        return self.model_copy(update={"repositories": repositories, "services": services})

@@ -1,0 +1,96 @@
+"""What can go wrong in a deploy, as one family of errors; the rules that raise them live beside it."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+ReasonCode = Literal[
+    "unknown_service",
+    "unknown_environment",
+    "ref_missing",
+    "ref_ambiguous",
+    "ref_malformed",
+    "branch_not_allowed",
+    "not_verified_in",
+    "already_live",
+    "never_live",
+    "no_earlier_release",
+    "environment_held",
+    "operation_running",
+    "plan_changed",
+]
+"""Why a plan may not run: stable names that programs may rely on."""
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """One reason why a plan may not run: a stable code, and a sentence or two for a person."""
+
+    reason_code: ReasonCode
+    message: str
+
+
+class DeployError(Exception):
+    """A deploy could not do what it was asked; the text says what to do next."""
+
+
+class RefusedError(DeployError):
+    """Policy or facts forbid the plan; nothing ran."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.message)
+        self.refusal = refusal
+
+    @property
+    def reason_code(self) -> ReasonCode:
+        """The stable name of the reason."""
+        return self.refusal.reason_code
+
+
+class RepositoryError(DeployError):
+    """Git could not answer: the repository is missing, broken, unreachable or too slow."""
+
+
+class TargetError(DeployError):
+    """What stands at the target is not what a deploy left there; a person must look."""
+
+
+class JournalError(DeployError):
+    """The journal at the target cannot be read or written, so nothing may run there."""
+
+
+class SeenApprovalError(DeployError):
+    """This approval has begun once already, and an approval runs at most once."""
+
+
+class OldFenceError(DeployError):
+    """A newer operation has begun at the target, so this one may not touch it any more."""
+
+
+class StoppedError(DeployError):
+    """A guard ended a running deploy; what it left behind is for the journal to tell."""
+
+
+class LeaseLostError(StoppedError):
+    """The right to run has passed on: another worker may hold it now."""
+
+
+class CancelledError(StoppedError):
+    """A person cancelled the deploy while it ran."""
+
+
+class StepFailedError(DeployError):
+    """One step of a plan failed: which, how, and the last lines that it printed."""
+
+    def __init__(
+        self,
+        step: str,
+        error: str,
+        *,
+        exit_code: int | None = None,
+        tail: tuple[str, ...] = (),
+    ) -> None:
+        super().__init__(error)
+        self.step = step
+        self.error = error
+        self.exit_code = exit_code
+        self.tail = tail

@@ -1,0 +1,210 @@
+"""What happened at a target: an append-only file of records, each on disk before the next act."""
+
+import errno
+import fcntl
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from deploy.errors import JournalError, OldFenceError, SeenApprovalError
+from deploy.plan import Action, Sha
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    at: AwareDatetime
+
+
+class _OfApproval(_Record):
+    approval_id: str
+
+
+class BeganRecord(_OfApproval):
+    """An order began: the one record that uses an approval up."""
+
+    kind: Literal["began"] = "began"
+    fence: int
+    digest: str
+    head: str
+    sha: Sha
+    action: Action
+
+
+class StepRecord(_OfApproval):
+    """A step ended."""
+
+    kind: Literal["step"] = "step"
+    name: str
+    ok: bool
+    seconds: float
+
+
+class SwitchedRecord(_OfApproval):
+    """Another commit went live, or (None) none; `back` says that the step was a way back."""
+
+    kind: Literal["switched"] = "switched"
+    sha: Sha | None
+    previous: Sha | None
+    back: bool = False
+
+
+class EndedRecord(_OfApproval):
+    """An order came to its end."""
+
+    kind: Literal["ended"] = "ended"
+    outcome: Literal["succeeded", "failed"]
+    step: str | None = None
+    error: str | None = None
+
+
+class VerifiedRecord(_Record):
+    """The environment's tests passed while this commit was live."""
+
+    kind: Literal["verified"] = "verified"
+    sha: Sha
+
+
+Record = Annotated[
+    BeganRecord | StepRecord | SwitchedRecord | EndedRecord | VerifiedRecord,
+    Field(discriminator="kind"),
+]
+RECORD: TypeAdapter[Record] = TypeAdapter(Record)
+
+
+class Journal:
+    """The records of one service in one environment, in a file at the target.
+
+    A record that was torn by a crash was never acknowledged and is dropped; a damaged line
+    anywhere else raises JournalError, because a journal that cannot be read proves nothing.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def records(self) -> tuple[Record, ...]:
+        """Return every record, oldest first."""
+        return tuple(reversed(list(self.newest_first())))
+
+    def newest_first(self) -> Iterator[Record]:
+        """Yield the records from the last to the first; only those asked for are parsed."""
+        lines = self._lines()
+        for number in range(len(lines), 0, -1):
+            yield self._parsed(lines[number - 1], number)
+
+    def of(self, approval_id: str) -> tuple[Record, ...]:
+        """Return the records of one approval, oldest first."""
+        name = approval_id.encode()
+        named = ((n, line) for n, line in enumerate(self._lines(), start=1) if name in line)
+        records = (self._parsed(line, number) for number, line in named)
+        return tuple(record for record in records if _approval(record) == approval_id)
+
+    def begin(self, record: BeganRecord) -> None:
+        """Use an approval up; raise SeenApprovalError or OldFenceError, having written nothing."""
+        with self._locked() as file:
+            if self.of(record.approval_id):
+                raise SeenApprovalError(
+                    "This approval has begun once already. It was not run again; ask for a new one."
+                )
+            last = self._last_fence()
+            if last is not None and record.fence <= last:
+                raise OldFenceError(
+                    f"Operation number {record.fence} is not newer than {last}, the last seen at "
+                    "the target. Nothing was run; check that no older copy of the threads is in use."
+                )
+            self._write(file, record)
+
+    def append(self, record: VerifiedRecord) -> None:
+        """Add a record that belongs to no order."""
+        with self._locked() as file:
+            self._write(file, record)
+
+    @contextmanager
+    def owned(self, fence: int) -> Iterator[Callable[[Record], None]]:
+        """Hold the journal while acting for the order with this fence, so that no other begins.
+
+        Gives the function that writes records meanwhile; raises OldFenceError if a newer order
+        has begun.
+        """
+        with self._locked() as file:
+            if self._last_fence() != fence:
+                raise OldFenceError(
+                    "A newer operation has begun at the target. This one changed nothing more; "
+                    "look at what the newer one did."
+                )
+            yield lambda record: self._write(file, record)
+
+    def _last_fence(self) -> int | None:
+        began = (r.fence for r in self.newest_first() if isinstance(r, BeganRecord))
+        return next(began, None)
+
+    def _lines(self) -> list[bytes]:
+        try:
+            content = self.path.read_bytes()
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise JournalError(f"The journal {self.path} cannot be read: {error}.") from error
+        return content.split(b"\n")[:-1]  # what follows the last newline was never acknowledged
+
+    def _parsed(self, line: bytes, number: int) -> Record:
+        try:
+            return RECORD.validate_json(line)
+        except ValidationError:
+            raise JournalError(
+                f"Line {number} of the journal {self.path} is damaged. Nothing was run; restore "
+                "the line, or move the journal away once you know what is live."
+            ) from None
+
+    @contextmanager
+    def _locked(self) -> Iterator[int]:
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        try:
+            is_new = not self.path.exists()
+            file = os.open(self.path, flags, 0o644)
+            if is_new:
+                sync_directory(self.path.parent)
+        except OSError as error:
+            raise JournalError(f"The journal {self.path} cannot be opened: {error}.") from error
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield file
+        finally:
+            os.close(file)
+
+    def _write(self, file: int, record: Record) -> None:
+        whole = sum(len(line) + 1 for line in self._lines())
+        try:
+            os.ftruncate(file, whole)
+            os.lseek(file, whole, os.SEEK_SET)
+            _write_all(file, record.model_dump_json().encode() + b"\n")
+            os.fsync(file)
+        except OSError as error:
+            with suppress(OSError):
+                os.ftruncate(file, whole)
+            raise JournalError(
+                f"The journal {self.path} cannot be written: {error}. Make room on its disk; "
+                "then look at what is live before you deploy again."
+            ) from error
+
+
+def sync_directory(path: Path) -> None:
+    """Make the names in a directory as durable as the files they stand for."""
+    directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+def _write_all(file: int, line: bytes) -> None:
+    if os.write(file, line) != len(line):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def _approval(record: Record) -> str | None:
+    return None if isinstance(record, VerifiedRecord) else record.approval_id
