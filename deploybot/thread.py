@@ -4,7 +4,8 @@ Rule 1: everything about what may follow what lives in this file. As much of it 
 `TRANSITIONS`; what does not fit a table is in `_fold`. Nothing else in the project keeps state.
 """
 
-from collections.abc import Callable, Iterable
+import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -313,4 +314,6 @@ class Thread:
                 return None
 
 
-Clock = Callable[[], datetime]
+def thread_id_for(*origin: str) -> str:
+    """Return the id of the thread that begins at this place, the same each time."""
+    return "t" + hashlib.sha256("\0".join(origin).encode()).hexdigest()[:16]

@@ -1,0 +1,142 @@
+"""Whether an answer counts, and what to say to the person when it does not.
+
+Pure: the thread, the people and the time are given; `inbox` stores what comes of it.
+"""
+
+from datetime import datetime
+
+from deploybot.approvals import ApprovalRequest, Refusal, may_answer
+from deploybot.events import (
+    Answered,
+    ApprovalDenied,
+    ApprovalExpired,
+    ApprovalGranted,
+    ApprovalRequested,
+    ApprovalSuperseded,
+    Cancelled,
+    DeployStarted,
+    Event,
+    Inbound,
+)
+from deploybot.ports import People
+from deploybot.thread import Status, Thread
+
+
+def judge(
+    thread: Thread,
+    request_id: str,
+    digest: str,
+    *,
+    by: str,
+    approved: bool,
+    people: People,
+    now: datetime,
+) -> Refusal | None:
+    """Return why this answer does not count, or None when it does."""
+    if people.get(by) is None:
+        return Refusal(
+            reason_code="unknown_person",
+            text="I do not know you here, so nothing changed. Ask an operator to add you to "
+            "deploybot's people.",
+        )
+    request = thread.standing.request
+    standing = thread.standing.status
+    deniable = standing is Status.APPROVED and not approved
+    is_open = standing is Status.AWAITING_APPROVAL or deniable
+    if request is None or request.id != request_id or not is_open:
+        return Refusal(reason_code="closed", text=closed_request(thread, request_id, people))
+    return _about_the_open_request(thread, request, digest, by=by, approved=approved, now=now)
+
+
+def _about_the_open_request(
+    thread: Thread,
+    request: ApprovalRequest,
+    digest: str,
+    *,
+    by: str,
+    approved: bool,
+    now: datetime,
+) -> Refusal | None:
+    if request.digest != digest or request.sealed().digest != digest:
+        return Refusal(
+            reason_code="digest_mismatch",
+            text="What you saw is not what is open now, so nothing was approved. "
+            "Look at the newest card in this thread.",
+        )
+    if now >= request.expires_at:
+        return Refusal(
+            reason_code="expired",
+            text=f"This request expired at {request.expires_at:%H:%M} UTC; nothing was deployed. "
+            "Ask again to get a new one.",
+        )
+    if approved and any(grant.by == by for grant in thread.standing.grants):
+        return Refusal(
+            reason_code="already_approved",
+            text="You have approved this already; someone else must approve it, too.",
+        )
+    return may_answer(request, by)
+
+
+def closed_request(thread: Thread, request_id: str, people: People) -> str:
+    """Say what became of a request that can no longer be answered."""
+    events = iter(thread.events)
+    request = next(
+        (
+            event.request
+            for event in events
+            if isinstance(event, ApprovalRequested) and event.request.id == request_id
+        ),
+        None,
+    )
+    if request is None:
+        return "There is no such request in this thread, so nothing changed."
+    plan = request.plan
+    what = f"{plan.action.replace('_', ' ')} {plan.service} on {plan.environment}"
+    fate = _fate(request, list(events), people)
+    return f"This request ({what}) is closed: {fate}. Your answer changed nothing."
+
+
+def _fate(request: ApprovalRequest, later: list[Event], people: People) -> str:
+    """Return how the request ended: by enough grants, or by the first event that closed it."""
+    grants: list[ApprovalGranted] = []
+    for event in later:
+        if isinstance(event, ApprovalGranted) and event.request_id == request.id:
+            grants.append(event)
+        approved = len(grants) >= max(1, request.rule.quorum)
+        if isinstance(event, DeployStarted) or (approved and not isinstance(event, ApprovalDenied)):
+            break
+        if fate := _closed_by(event, people):
+            return fate
+    if grants:
+        last = grants[-1]
+        return f"already approved by {people.name(last.by)} at {last.at:%H:%M} UTC"
+    return "nobody can answer it any more"
+
+
+def _closed_by(event: Event, people: People) -> str:
+    when = f"{event.at:%H:%M} UTC"
+    who = people.name(event.by)
+    match event:
+        case ApprovalDenied():
+            return f"already denied by {who} at {when}"
+        case ApprovalExpired():
+            return f"it expired at {when}"
+        case ApprovalSuperseded():
+            return f"what it showed had changed by {when}; a newer card took its place"
+        case Cancelled():
+            return f"cancelled by {who} at {when}"
+        case Inbound() if event.kind.endswith("_received"):
+            return f"{who} wrote in the thread at {when}; look at the newest card"
+        case _:
+            return ""
+
+
+def closed_question(thread: Thread, question_id: str, people: People) -> str:
+    """Say what became of a question that can no longer be answered."""
+    for event in thread.events:
+        if isinstance(event, Answered) and event.question_id == question_id:
+            return (
+                f"{people.name(event.by)} answered this at {event.at:%H:%M} UTC; "
+                "your answer changed nothing. Write in the thread to add to it."
+            )
+    return "This question is closed; your answer changed nothing. Write in the thread instead."
