@@ -56,13 +56,15 @@ class Store(Protocol):
         claim: Operation | None = None,
         release: Operation | None = None,
         hold: Hold | None = None,
+        wake: bool = True,
     ) -> Thread:
         """Store the events behind the thread's last one, with the wake-ups they ask for.
 
         Illegal events are refused before anything is written (IllegalEventError). In ONE atomic
         step: the events, the dedupe keys, the aliases (each then finds this thread), the due time,
         the mark for delivery, the wake-up jobs, and the claim, release or hold of a service in an
-        environment. Raises ConflictError when the thread is longer than `thread`, DuplicateError
+        environment. `wake=False` leaves out the `advance` wake-up only: the caller goes on with the
+        thread itself, and the due time covers its death. Raises ConflictError when the thread is longer than `thread`, DuplicateError
         when a dedupe key is known, ClaimRefusedError when `claim` is not free.
         """
 

@@ -302,6 +302,10 @@ class Thread:
             case _:
                 return None
 
+    def due_job(self) -> Literal["advance", "operate"]:
+        """Which wake-up the clock makes once `due` has come."""
+        return "operate" if self.status is Status.DEPLOYING else self.job() or "advance"
+
     def job(self) -> Literal["advance", "operate"] | None:
         """Which wake-up the thread needs now: none while people, a timer or nobody must move."""
         match self.status:

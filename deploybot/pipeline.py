@@ -1,0 +1,271 @@
+"""The outer, deterministic part: what plain code chooses, so that no model has to.
+
+Pure. A branch moves → deploy to the first environment → its end-to-end tests → the deploy agent's
+thread; after a deploy, the tests of that environment; after failed tests, the rollback agent. The
+same loop takes these steps as it takes a model's (`agent`); `None` means: ask the model.
+"""
+
+from dataclasses import dataclass
+
+from deploy.catalog import Catalog
+from deploy.plan import SHORT, Plan
+from deploybot.approvals import ApprovalRequest
+from deploybot.events import (
+    ApprovalExpired,
+    ApprovalRequested,
+    ApprovalSuperseded,
+    BranchUpdated,
+    Cancelled,
+    DeployFailed,
+    DeployResolved,
+    DeploySucceeded,
+    Event,
+    Finished,
+    HandedOver,
+    Message,
+    StepChosen,
+    StepFailed,
+    TestsFailed,
+    TestsPassed,
+)
+from deploybot.next_step import (
+    Change,
+    Deploy,
+    DoneForNow,
+    HandOver,
+    NextStep,
+    RunTests,
+)
+from deploybot.thread import Thread
+
+PIPELINE = "pipeline"
+ROLLBACK = "rollback"
+
+
+def choose(thread: Thread, catalog: Catalog) -> NextStep | None:
+    """Return the step that plain code takes now, or None when an agent is to choose."""
+    turn = this_turn(thread)
+    if not turn:
+        return None
+    if isinstance(turn[-1], ApprovalSuperseded):
+        return _again(turn)
+    if thread.standing.agent == PIPELINE:
+        return _pipeline(thread, turn, catalog)
+    return _verify(thread, turn, catalog)
+
+
+def this_turn(thread: Thread) -> tuple[Event, ...]:
+    """Return the events since the thread was last done."""
+    for index in range(len(thread.events) - 1, -1, -1):
+        if isinstance(thread.events[index], Finished | Cancelled | ApprovalExpired):
+            return thread.events[index + 1 :]
+    return thread.events
+
+
+@dataclass(frozen=True)
+class Changed:
+    """One change that went live in this turn."""
+
+    plan: Plan
+    sha: str
+
+
+def went_live(events: tuple[Event, ...]) -> tuple[Changed, ...]:
+    """Return what went live in these events, oldest first."""
+    requests: dict[str, ApprovalRequest] = {}
+    live: list[Changed] = []
+    for event in events:
+        match event:
+            case ApprovalRequested(request=request):
+                requests[request.id] = request
+            case DeploySucceeded(request_id=request_id, sha=sha) if request_id in requests:
+                live.append(Changed(requests[request_id].plan, sha))
+            case DeployResolved(request_id=request_id, outcome="succeeded", live=sha) if (
+                request_id in requests and sha
+            ):
+                live.append(Changed(requests[request_id].plan, sha))
+            case _:
+                pass
+    return tuple(live)
+
+
+def _again(turn: tuple[Event, ...]) -> NextStep | None:
+    """Plan the same change anew, since what was shown has changed."""
+    return next(
+        (
+            event.step
+            for event in reversed(turn)
+            if isinstance(event, StepChosen) and isinstance(event.step, Change)
+        ),
+        None,
+    )
+
+
+# -- a branch moved ----------------------------------------------------------------
+
+
+def _pipeline(thread: Thread, turn: tuple[Event, ...], catalog: Catalog) -> NextStep:
+    moved = next(event for event in reversed(turn) if isinstance(event, BranchUpdated))
+    first = first_environment(catalog)
+    step: NextStep
+    if first is None:
+        step = DoneForNow(message="No environment takes a new commit by itself; nothing to do.")
+    else:
+        services = services_of(catalog, moved.repository, first)
+        step = (
+            _stopped(turn, moved, first)
+            or _deploy_next(turn, moved, first, services)
+            or _test_or_go_on(turn, moved, first, services, catalog)
+        )
+    if isinstance(step, DoneForNow) and any(isinstance(event, Message) for event in turn):
+        words = " You wrote here meanwhile: write again now, and the deploy agent answers."
+        step = step.model_copy(update={"message": step.message + words})
+    return step
+
+
+def _stopped(turn: tuple[Event, ...], moved: BranchUpdated, first: str) -> NextStep | None:
+    """End here when a deploy or the tests failed: the commit goes no further."""
+    last = next(event for event in reversed(turn) if not isinstance(event, Message))
+    why = ""
+    if isinstance(last, TestsFailed):
+        why = f"the tests on {first} failed ({last.summary})"
+    elif isinstance(last, DeployFailed) or (
+        isinstance(last, StepFailed) and last.code != "already_live"
+    ):
+        why = last.error
+    if not why:
+        return None
+    return DoneForNow(message=f"{moved.after[:SHORT]} goes no further than {first}: {why}")
+
+
+def _deploy_next(
+    turn: tuple[Event, ...], moved: BranchUpdated, first: str, services: tuple[str, ...]
+) -> NextStep | None:
+    settled = {changed.plan.service for changed in went_live(turn)} | _live_already(turn)
+    service = next((name for name in services if name not in settled), None)
+    if service is None:
+        return None
+    reason = f"{moved.branch} moved"
+    return Deploy(service=service, ref=moved.after, environment=first, reason=reason)
+
+
+def _test_or_go_on(
+    turn: tuple[Event, ...],
+    moved: BranchUpdated,
+    first: str,
+    services: tuple[str, ...],
+    catalog: Catalog,
+) -> NextStep:
+    tested = any(isinstance(event, TestsPassed) for event in turn)
+    if catalog.environments[first].tests and not tested:
+        return RunTests(environment=first)
+    return _to_next(moved.after, first, services, catalog)
+
+
+def first_environment(catalog: Catalog) -> str | None:
+    """Return the environment that takes each new commit by itself, if any."""
+    automatic = [
+        (table.order, name) for name, table in catalog.environments.items() if table.automatic
+    ]
+    return min(automatic)[1] if automatic else None
+
+
+def services_of(catalog: Catalog, repository: str, environment: str) -> tuple[str, ...]:
+    """Return the services of a repository that have a place in the environment, in order."""
+    places = catalog.environments[environment].services
+    return tuple(
+        name
+        for name, table in catalog.services.items()
+        if table.repository == repository and name in places
+    )
+
+
+def _to_next(sha: str, first: str, services: tuple[str, ...], catalog: Catalog) -> NextStep:
+    onward = [
+        (table.order, name)
+        for name, table in catalog.environments.items()
+        if table.verified_in == first and any(service in table.services for service in services)
+    ]
+    if not onward:
+        return DoneForNow(message=f"{sha[:SHORT]} is live on {first}.")
+    target = min(onward)[1]
+    return HandOver(agent="deploy", text=f"deploy SHA {sha[:SHORT]} to {target}", new_thread=True)
+
+
+def _live_already(turn: tuple[Event, ...]) -> set[str]:
+    """Return services whose deploy was refused because the commit is live there already."""
+    found: set[str] = set()
+    chosen: NextStep | None = None
+    for event in turn:
+        match event:
+            case StepChosen(step=step):
+                chosen = step
+            case StepFailed(code="already_live") if isinstance(chosen, Deploy):
+                found.add(chosen.service)
+            case _:
+                pass
+    return found
+
+
+# -- after the agent is done -------------------------------------------------------
+
+
+def _verify(thread: Thread, turn: tuple[Event, ...], catalog: Catalog) -> NextStep | None:
+    """Test what went live before the agent's last word is told; hand failures on."""
+    last = turn[-1]
+    if isinstance(last, StepChosen) and isinstance(last.step, DoneForNow):
+        environment = untested(turn, catalog)
+        return RunTests(environment=environment) if environment else None
+    if isinstance(last, TestsFailed):
+        return _failed(thread, last)
+    if isinstance(last, TestsPassed):
+        environment = untested(turn, catalog)
+        if environment:
+            return RunTests(environment=environment)
+        return _last_word(turn)
+    return None
+
+
+def untested(turn: tuple[Event, ...], catalog: Catalog) -> str | None:
+    """Return an environment with tests in which something went live since they last ran."""
+    since: dict[str, bool] = {}
+    for index, event in enumerate(turn):
+        if isinstance(event, DeploySucceeded | DeployResolved):
+            for changed in went_live(turn[: index + 1])[-1:]:
+                since[changed.plan.environment] = True
+        elif isinstance(event, TestsPassed | TestsFailed):
+            since[event.environment] = False
+    return next(
+        (name for name, due in since.items() if due and catalog.environments[name].tests), None
+    )
+
+
+def _last_word(turn: tuple[Event, ...]) -> NextStep | None:
+    return next(
+        (
+            event.step
+            for event in reversed(turn)
+            if isinstance(event, StepChosen) and isinstance(event.step, DoneForNow)
+        ),
+        None,
+    )
+
+
+def _failed(thread: Thread, failed: TestsFailed) -> NextStep:
+    live = ", ".join(f"{service} {sha[:SHORT]}" for service, sha in failed.live.items())
+    if thread.standing.agent == ROLLBACK:
+        return DoneForNow(
+            message=f"The tests on {failed.environment} still fail after the roll back "
+            f"({failed.summary}); live there: {live}. People must look now."
+        )
+    return HandOver(
+        agent=ROLLBACK,
+        text=f"The end-to-end tests on {failed.environment} failed ({failed.summary}); "
+        f"live there: {live}.",
+    )
+
+
+def handed_over(thread: Thread) -> HandedOver | None:
+    """Return the last hand-over of this turn, if any."""
+    turn = this_turn(thread)
+    return next((e for e in reversed(turn) if isinstance(e, HandedOver)), None)
