@@ -10,12 +10,15 @@ DeploybotError
 └── OperatorError          the operator, or another try
     ├── ConflictError        the thread moved on meanwhile: load it and decide again
     ├── ClaimRefusedError    the service and environment are not free
+    ├── StoreUnavailableError the store does not answer, or takes nothing now
     ├── LeaseLostError       this worker no longer owns the operation
     ├── ModelUnavailableError no answer, or none that can be used
     ├── DeliveryError        a channel did not take a message
     ├── TamperedError        a stored thread does not verify
     └── ConfigError          a setting is missing or wrong
 """
+
+import deploy.errors
 
 
 class DeploybotError(Exception):
@@ -79,7 +82,11 @@ class ClaimRefusedError(OperatorError):
         self.holder = holder
 
 
-class LeaseLostError(OperatorError):
+class StoreUnavailableError(OperatorError):
+    """The store gave no answer in time, or takes no writes; the same may be tried again later."""
+
+
+class LeaseLostError(OperatorError, deploy.errors.LeaseLostError):
     """The operation's lease ran out or was taken; the worker must stop at once."""
 
 

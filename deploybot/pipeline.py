@@ -41,6 +41,9 @@ from deploybot.thread import Thread
 PIPELINE = "pipeline"
 ROLLBACK = "rollback"
 
+TIMES_ANEW = 3
+"""How often in one turn a changed request is shown anew before people must ask again."""
+
 
 def choose(thread: Thread, catalog: Catalog) -> NextStep | None:
     """Return the step that plain code takes now, or None when an agent is to choose."""
@@ -90,7 +93,9 @@ def went_live(events: tuple[Event, ...]) -> tuple[Changed, ...]:
 
 
 def _again(turn: tuple[Event, ...]) -> NextStep | None:
-    """Plan the same change anew, since what was shown has changed."""
+    """Plan the same change anew, since what was shown has changed; but not for ever."""
+    if sum(isinstance(event, ApprovalSuperseded) for event in turn) > TIMES_ANEW:
+        return DoneForNow(message="What was shown kept changing, so I stopped; nothing ran.")
     return next(
         (
             event.step

@@ -11,8 +11,7 @@ from typing import Any, Protocol
 from deploy.catalog import Catalog
 from deploy.locks import Hold
 from deploy.plan import Plan
-from deploy.run import Outcome, Progress, TestReport
-from deploy.target import Live, Order, Probe
+from deploy.target import Guard, Live, Order, Outcome, Probe, Report, TestReport
 from deploybot.events import Event
 from deploybot.next_step import NextStep
 from deploybot.thread import Thread
@@ -182,15 +181,19 @@ class Deployer(Protocol):
     def environments(self, environment: str | None = None) -> tuple[EnvironmentRow, ...]:
         """Return what is live where, held, and running."""
 
-    def run(
-        self, order: Order, guard: Callable[[], None], progress: Callable[[Progress], None]
-    ) -> Outcome:
-        """Carry the order out, once; the guard is called all along and may stop it by raising."""
+    def run(self, order: Order, guard: Guard, report: Report) -> Outcome:
+        """Carry the order out, once; the guard is called all along and may stop it by raising.
 
-    def probe(self, plan: Plan, approval_id: str) -> Probe:
-        """Ask the target's journal what became of an approval."""
+        Raises deploy.errors.SeenApprovalError, OldFenceError, or what the guard raised.
+        """
 
-    def test(self, environment: str, guard: Callable[[], None]) -> TestReport:
+    def settle(self, order: Order) -> Probe:
+        """Ask the target what became of an order whose worker died, and shut it out for good.
+
+        From here on the dead worker, should it wake, can neither begin nor switch anything.
+        """
+
+    def test(self, environment: str, guard: Guard) -> TestReport:
         """Run the environment's end-to-end tests, and mark what is live verified if they pass."""
 
 

@@ -1,0 +1,326 @@
+"""The loop and the switch: takes a thread from where it stands to where a person must move.
+
+No I/O of its own and no clock: the store, the model, the deployer and the time are given. Each
+event is stored before the next step is taken, so a worker that dies loses nothing but its place.
+What changes a running system is not done here but in `operate`.
+"""
+
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any
+
+from deploy.errors import DeployError, RefusedError
+from deploybot import pipeline
+from deploybot.approvals import POLICY, ApprovalRequest, Rule
+from deploybot.errors import ConflictError, DuplicateError, ModelUnavailableError
+from deploybot.events import (
+    ApprovalExpired,
+    ApprovalGranted,
+    ApprovalRequested,
+    Escalated,
+    Event,
+    Finished,
+    HandedOver,
+    QuestionAsked,
+    ReadReturned,
+    Slept,
+    StepChosen,
+    StepFailed,
+    Woke,
+)
+from deploybot.next_step import (
+    Change,
+    CheckDeployments,
+    Deploy,
+    DoneForNow,
+    HandOver,
+    ListGitCommits,
+    ListGitTags,
+    NextStep,
+    NothingToDo,
+    Read,
+    RequestHumanInput,
+    RollBack,
+    RunTests,
+    Wait,
+    to_wire,
+)
+from deploybot.ports import Clockwork, Deployer, EnvironmentRow, Model, Prompt, Store
+from deploybot.thread import Status, Thread, thread_id_for
+
+STEP_BUDGET = 20
+"""Steps a model may choose before a person moves again."""
+ERRORS_IN_A_ROW = 3
+"""Failed steps in a row after which people are asked."""
+LONGEST_WAIT = 7 * 24 * 3600
+MOST_LISTED = 50
+
+CODE = "code"
+"""What plain code is called in a StepChosen."""
+
+
+class Agent:
+    """Advances threads: chooses a step, stores it, takes it, stores what came of it."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        model: Model,
+        deployer: Deployer,
+        prompt: Callable[[Thread], Prompt],
+        clock: Clockwork,
+    ) -> None:
+        self._store = store
+        self._model = model
+        self._deployer = deployer
+        self._prompt = prompt
+        self._clock = clock
+
+    def advance(self, thread_id: str) -> Thread:
+        """Take steps until a person, a timer or an operation must move; return the thread."""
+        thread = self._store.load(thread_id)
+        while True:
+            try:
+                match thread.status:
+                    case Status.WORKING if thread.job() == "advance":
+                        thread = self._move(thread)
+                    case Status.AWAITING_APPROVAL | Status.SLEEPING if self._is_due(thread):
+                        thread = self._time_came(thread)
+                    case _:
+                        return thread
+            except ConflictError:
+                thread = self._store.load(thread_id)
+
+    def _is_due(self, thread: Thread) -> bool:
+        now = self._clock.now()
+        due = thread.due(now)
+        return due is not None and due <= now
+
+    def _time_came(self, thread: Thread) -> Thread:
+        now, request = self._clock.now(), thread.standing.request
+        event: Event = Woke(at=now, by="clock")
+        if request is not None:
+            event = ApprovalExpired(at=now, by="clock", request_id=request.id)
+        return self._store.append(thread, event, wake=False)
+
+    def _move(self, thread: Thread) -> Thread:
+        """Take the step that was chosen, or choose one."""
+        pending = thread.standing.pending
+        by_model_done = (
+            pending is not None and pending.model != CODE and isinstance(pending.step, DoneForNow)
+        )
+        if pending is not None and not by_model_done:
+            return self._take(thread, pending.step)
+        if step := pipeline.choose(thread, self._deployer.catalog):
+            return self._append(thread, self._chosen_by_code(step))
+        if pending is not None:
+            return self._take(thread, pending.step)
+        return self._append(thread, self._chosen_by_model(thread))
+
+    def _append(self, thread: Thread, *events: Event) -> Thread:
+        return self._store.append(thread, *events, wake=False)
+
+    def _chosen_by_code(self, step: NextStep) -> StepChosen:
+        return StepChosen(at=self._clock.now(), by="agent:code", step=step, model=CODE)
+
+    def _chosen_by_model(self, thread: Thread) -> Event:
+        standing = thread.standing
+        now, by = self._clock.now(), f"agent:{standing.agent}"
+        if standing.errors_in_a_row >= ERRORS_IN_A_ROW:
+            return Escalated(at=now, by=by, reason=_stuck(thread))
+        if standing.steps >= STEP_BUDGET:
+            reason = (
+                f"I have taken {standing.steps} steps without getting there, so I stopped; "
+                "nothing is running. Tell me what to do, with the service, ref and environment."
+            )
+            return Escalated(at=now, by=by, reason=reason)
+        prompt = self._prompt(thread)
+        try:
+            choice = self._model.next_step(prompt)
+        except ModelUnavailableError as error:
+            return StepFailed(
+                at=self._clock.now(), by=by, intent="", code="model_unavailable", error=str(error)
+            )
+        return StepChosen(
+            at=self._clock.now(),
+            by=by,
+            step=choice.step,
+            model=choice.model,
+            prompt=prompt.digest,
+            tokens_in=choice.tokens_in,
+            tokens_out=choice.tokens_out,
+            ms=choice.ms,
+        )
+
+    # -- the switch ----------------------------------------------------------------
+
+    def _take(self, thread: Thread, step: NextStep) -> Thread:  # noqa: PLR0911 - a case an intent
+        now, by = self._clock.now(), f"agent:{thread.standing.agent}"
+        match step:
+            case ListGitCommits() | ListGitTags() | CheckDeployments():
+                return self._append(thread, self._read(thread, step))
+            case Deploy() | RollBack():
+                return self._propose(thread, step)
+            case RequestHumanInput():
+                question = QuestionAsked(
+                    at=now,
+                    by=by,
+                    question_id=self._clock.new_id(),
+                    **step.model_dump(exclude={"intent"}),
+                )
+                return self._append(thread, question)
+            case Wait(seconds=seconds, reason=reason):
+                until = now + timedelta(seconds=min(max(seconds, 1), LONGEST_WAIT))
+                return self._append(thread, Slept(at=now, by=by, until=until, reason=reason))
+            case DoneForNow(message=message):
+                return self._append(thread, Finished(at=now, by=by, message=message))
+            case NothingToDo(message=message):
+                return self._append(thread, Finished(at=now, by=by, message=message, silent=True))
+            case HandOver():
+                return self._hand_over(thread, step)
+            case RunTests():
+                return thread  # taken by `operate`, whose wake-up was stored with the choice
+
+    def _read(self, thread: Thread, step: Read) -> Event:
+        now, by = self._clock.now(), f"agent:{thread.standing.agent}"
+        try:
+            result = self._look_up(step)
+        except RefusedError as error:
+            return StepFailed(
+                at=now, by=by, intent=step.intent, code=error.reason_code, error=str(error)
+            )
+        except DeployError as error:
+            return StepFailed(
+                at=now, by=by, intent=step.intent, code="not_available", error=str(error)
+            )
+        return ReadReturned(at=now, by=by, intent=step.intent, result=result)
+
+    def _look_up(self, step: Read) -> Any:
+        match step:
+            case ListGitCommits(service=service, ref=ref, limit=limit):
+                return self._deployer.commits(service, ref, _clamp(limit))
+            case ListGitTags(service=service, limit=limit):
+                return self._deployer.tags(service, _clamp(limit))
+            case CheckDeployments(environment=environment):
+                return rows(self._deployer.environments(environment))
+
+    # -- proposing -----------------------------------------------------------------
+
+    def _propose(self, thread: Thread, step: Change) -> Thread:
+        """Resolve, check, and show people exactly what would run; or say why it cannot run."""
+        now, by = self._clock.now(), f"agent:{thread.standing.agent}"
+        ref = step.ref if isinstance(step, Deploy) else step.to
+        intent = str(to_wire(step)["intent"])
+        try:
+            plan = self._deployer.plan(step.intent, step.service, ref, step.environment)
+        except RefusedError as error:
+            code = error.reason_code
+            failed = StepFailed(at=now, by=by, intent=intent, code=code, error=str(error))
+            return self._append(thread, failed)
+        except DeployError as error:
+            failed = StepFailed(at=now, by=by, intent=intent, code="not_planned", error=str(error))
+            return self._append(thread, failed)
+        rule = rule_of(self._deployer, step.environment)
+        request = ApprovalRequest(
+            id=self._clock.new_id(),
+            thread=thread.id,
+            head=thread.head,
+            plan=plan,
+            rule=rule,
+            requesters=thread.standing.requesters,
+            asked=thread.standing.asked,
+            reason=step.reason,
+            expires_at=now + timedelta(seconds=rule.expires_seconds),
+        ).sealed()
+        events: list[Event] = [ApprovalRequested(at=now, by=by, request=request)]
+        if rule.automatic:
+            granted = ApprovalGranted(
+                at=now,
+                by=POLICY,
+                delivery=f"policy:{request.id}",
+                request_id=request.id,
+                digest=request.digest,
+                channel="policy",
+            )
+            events.append(granted)
+        return self._append(thread, *events)
+
+    # -- handing over --------------------------------------------------------------
+
+    def _hand_over(self, thread: Thread, step: HandOver) -> Thread:
+        """Give the matter to another agent: here, or in a thread of its own."""
+        now = self._clock.now()
+        origin = f"handed-over:{thread.id}:{step.text}"
+        handed = HandedOver(
+            at=now,
+            by="agent:code",
+            agent=step.agent,
+            text=step.text,
+            requesters=thread.standing.requesters,
+            from_thread=thread.id if step.new_thread else "",
+            context=self._context(),
+            delivery=origin,
+        )
+        if not step.new_thread:
+            return self._append(thread, handed)
+        other = self._store.load(thread_id_for(origin))
+        with suppress(DuplicateError, ConflictError):  # begun before the last worker died
+            self._store.append(other, handed, dedupe=(origin,))
+        finished = Finished(at=now, by="agent:code", message=f"Next: {step.text}.")
+        return self._append(thread, finished)
+
+    def _context(self) -> dict[str, Any]:
+        """Fetch what the agent would ask for anyway."""
+        services = tuple(self._deployer.catalog.services)
+        try:
+            return {
+                "live": rows(self._deployer.environments()),
+                "commits": self._deployer.commits(services[0] if services else None, None, 5),
+                "tags": self._deployer.tags(services[0] if services else None, 5),
+            }
+        except DeployError:
+            return {}
+
+
+def rule_of(deployer: Deployer, environment: str) -> Rule:
+    """Return who may approve for an environment, as the configuration has it now."""
+    table = deployer.catalog.environments[environment]
+    return Rule(
+        approvers=table.approvers,
+        quorum=table.quorum,
+        requester_may_approve=table.requester_may_approve,
+        automatic=table.automatic,
+        expires_seconds=table.expires_seconds,
+    )
+
+
+def rows(environments: tuple[EnvironmentRow, ...]) -> list[dict[str, Any]]:
+    """Return "what's live?" as plain JSON."""
+    return [
+        {
+            "service": row.service,
+            "environment": row.environment,
+            "live": row.live.sha[:7] if row.live else None,
+            "since": f"{row.live.since:%Y-%m-%d %H:%M}" if row.live else None,
+            "verified": bool(row.live and row.live.verified),
+            "held": row.hold.reason if row.hold else None,
+            "running": row.operation is not None,
+            "behind": row.behind,
+        }
+        for row in environments
+    ]
+
+
+def _clamp(limit: int) -> int:
+    return min(max(limit, 1), MOST_LISTED)
+
+
+def _stuck(thread: Thread) -> str:
+    errors = [event.error for event in thread.events if isinstance(event, StepFailed)]
+    return (
+        f"I tried {ERRORS_IN_A_ROW} times and cannot go on; nothing is running. The last error: "
+        f"{errors[-1] if errors else 'none'} Tell me what to do, or say it as "
+        "`deploy <service> <ref> to <environment>`."
+    )

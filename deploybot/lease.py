@@ -1,0 +1,47 @@
+"""What a running operation does besides running: renews its lease, and says how far it is."""
+
+from datetime import datetime, timedelta
+
+from deploy.errors import LeaseLostError
+from deploy.target import LogLine, Progress, StepDone
+from deploybot.errors import StoreUnavailableError
+from deploybot.ports import Clockwork, Operation, Store
+
+
+class Heartbeat:
+    """The guard of a running operation: renews its lease, and stops the run when it is lost."""
+
+    def __init__(
+        self, store: Store, operation: Operation, clock: Clockwork, lease: timedelta
+    ) -> None:
+        self._store = store
+        self._operation = operation
+        self._clock = clock
+        self._lease = lease
+        self._renewed: datetime = clock.now()
+
+    def __call__(self) -> None:
+        """Renew the lease when a quarter of it is over; raise LeaseLostError when it is gone."""
+        now = self._clock.now()
+        if now - self._renewed < self._lease / 4:
+            return
+        try:
+            self._store.heartbeat(self._operation)
+        except StoreUnavailableError:
+            if now - self._renewed >= self._lease:
+                raise LeaseLostError(
+                    "The store has not answered for as long as the lease lasts; stopped."
+                ) from None
+            return
+        self._renewed = now
+
+
+def entry_of(progress: Progress) -> dict[str, object]:
+    """Return one piece of progress as the JSON that the side stream keeps."""
+    match progress:
+        case StepDone(name=name, ok=ok, seconds=seconds):
+            return {"kind": "step", "name": name, "ok": ok, "seconds": round(seconds, 2)}
+        case LogLine(step=step, text=text):
+            return {"kind": "log", "step": step, "text": text}
+        case started:
+            return {"kind": "started", "name": started.name}
