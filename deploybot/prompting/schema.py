@@ -1,0 +1,93 @@
+"""The schema a model is held to: strict JSON Schema, built from the intents and the catalog.
+
+Strict mode knows `anyOf`, and knows no `oneOf`, `discriminator` or `default`; every property must
+be required and no other may be given. What an answer means is left to `next_step` and `models`.
+"""
+
+from typing import Any
+
+from deploybot.next_step import BY_MODEL, Deploy, RollBack
+
+ROLLBACK = "rollback"
+NOT_FOR_ROLLBACK: tuple[type, ...] = (Deploy,)
+"""The rollback agent brings back what was live; putting something new live is not its task."""
+
+_LEFT_OUT = ("title", "default")
+"""Pydantic's additions that strict mode refuses or a model has no use for."""
+
+
+def answer_schema(
+    agent: str, services: tuple[str, ...], environments: tuple[str, ...]
+) -> dict[str, Any]:
+    """Return the schema of `{"step": …}`: any one of the intents this agent may choose."""
+    variants = [
+        _variant(intent, kind, services, environments)
+        for intent, kind in intents(agent, services).items()
+    ]
+    return _object({"step": {"anyOf": variants}})
+
+
+def intents(agent: str, services: tuple[str, ...]) -> dict[str, type]:
+    """Return what an agent may choose, by its name on the wire."""
+    found: dict[str, type] = {}
+    for kind in BY_MODEL:
+        if agent == ROLLBACK and issubclass(kind, NOT_FOR_ROLLBACK):
+            continue
+        name = str(kind.model_fields["intent"].default)
+        if issubclass(kind, Deploy | RollBack):
+            found |= {f"{name}_{service}": kind for service in services}
+        else:
+            found[name] = kind
+    return found
+
+
+def _variant(
+    intent: str, kind: type, services: tuple[str, ...], environments: tuple[str, ...]
+) -> dict[str, Any]:
+    schema: dict[str, Any] = _plain(kind.model_json_schema())  # type: ignore[attr-defined]
+    properties = schema["properties"]
+    properties["intent"] = {"type": "string", "enum": [intent]}
+    if issubclass(kind, Deploy | RollBack):
+        del properties["service"]
+    elif "service" in properties:
+        properties["service"] = _one_of(properties["service"], services)
+    if "environment" in properties:
+        properties["environment"] = _one_of(properties["environment"], environments)
+    return _object(properties, schema.get("description", ""))
+
+
+def _object(properties: dict[str, Any], description: str = "") -> dict[str, Any]:
+    described = {"description": description} if description else {}
+    return {
+        "type": "object",
+        **described,
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+
+
+def _one_of(schema: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    """Narrow a name, or a name or null, to the names that the catalog knows."""
+    if not names:  # an empty enum is no schema
+        return schema
+    known: dict[str, Any] = {"type": "string", "enum": list(names)}
+    if "anyOf" in schema:
+        known = {"anyOf": [known, {"type": "null"}]}
+    described = {"description": schema["description"]} if "description" in schema else {}
+    return {**known, **described}
+
+
+def _plain(schema: Any) -> Any:
+    """Return the schema without what strict mode refuses; names of properties stay."""
+    if isinstance(schema, list):
+        return [_plain(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        key: {name: _plain(part) for name, part in value.items()}
+        if key == "properties"
+        else _plain(value)
+        for key, value in schema.items()
+        if key not in _LEFT_OUT
+    }
