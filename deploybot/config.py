@@ -1,0 +1,253 @@
+"""Every setting: what it is called, what it may be, where to get it; the one reader of the environment.
+
+Where deploybot runs and whom it talks to comes from environment variables (`SETTINGS`); what is
+deployed, where and by whose leave comes from `deploybot.toml` (`Configuration`).
+"""
+
+import os
+import secrets
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
+
+from deploy.catalog import Catalog
+from deploybot.errors import ConfigError
+from deploybot.ports import People, Person
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One environment variable: its default ("" for none), what it is, and where to get it."""
+
+    name: str
+    default: str
+    says: str
+    is_secret: bool = False
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting("DEPLOYBOT_CONFIG", "deploybot.toml", "the file that says what is deployed, where and by whose leave; start from deploybot.example.toml"),
+    Setting("DEPLOYBOT_STATE_DIR", ".deploybot", "the folder of the built-in server, its data and the generated key; created, readable by its owner only"),
+    Setting("DEPLOYBOT_REDIS_URL", "", "redis://, rediss:// or unix:// address of a Redis or Valkey with appendonly yes and noeviction; without it a built-in Valkey is started in the state folder"),
+    Setting("DEPLOYBOT_ALLOW_UNSAFE_REDIS", "", "1 to use a Redis that can lose threads, for tests only"),
+    Setting("DEPLOYBOT_SECRET_KEY", "", "at least 32 characters that seal the threads, the same on every machine; make one with `openssl rand -hex 32`; without it one is kept in the state folder", is_secret=True),
+    Setting("DEPLOYBOT_HOST", "127.0.0.1", "the address that the web process listens on"),
+    Setting("DEPLOYBOT_PORT", "8080", "the port that the web process listens on; 0 for any free one"),
+    Setting("DEPLOYBOT_URL", "", "the address under which people and webhooks reach the web process, for links"),
+    Setting("DEPLOYBOT_API_TOKENS", "", "person:token pairs, separated by commas; a token has at least 16 characters", is_secret=True),
+    Setting("DEPLOYBOT_LEASE_SECONDS", "20", "how long a silent worker keeps its operation before others ask the target, 1 to 600"),
+    Setting("DEPLOYBOT_SWEEP_SECONDS", "10", "how often the clock looks for threads that nobody woke, 0.2 to 60"),
+    Setting("DEPLOYBOT_OPERATIONS", "2", "how many deploys and test runs one worker machine carries out at once, 1 to 32"),
+    Setting("DEPLOYBOT_MODEL_TIMEOUT", "30", "seconds that one model may take in all before the next one is asked, 1 to 300"),
+    Setting("DEPLOYBOT_EMAIL_ADDRESS", "", "the bot's mail address; people reply to it with a code after a plus sign"),
+    Setting("DEPLOYBOT_EMAIL_SECRET", "", "the key that the inbound mail service signs with", is_secret=True),
+    Setting("DEPLOYBOT_EMAIL_AUTHSERV_ID", "", "the name that your own mail server writes into Authentication-Results"),
+    Setting("DEPLOYBOT_SMTP_URL", "", "smtp://user:password@host:port, or smtps://; mail is sent through it", is_secret=True),
+    Setting("SLACK_BOT_TOKEN", "", "xoxb-…, from your Slack app's page, OAuth & Permissions", is_secret=True),
+    Setting("SLACK_SIGNING_SECRET", "", "from your Slack app's page, Basic Information; two, separated by a comma, while you rotate it", is_secret=True),
+    Setting("SLACK_API_URL", "https://slack.com/api/", "the Web API; another one for tests and the demo"),
+    Setting("OPENAI_API_KEY", "", "key of the model's endpoint; without a key and a base address the built-in planner chooses", is_secret=True),
+    Setting("OPENAI_BASE_URL", "", "address of any endpoint that speaks chat completions with JSON schemas"),
+    Setting("OPENAI_MODEL", "gpt-5-mini", "the model's name there; several, separated by commas, are asked in this order"),
+    Setting("GITHUB_WEBHOOK_SECRET", "", "the secret that you typed into the repository's webhook page; two, separated by a comma, while you rotate it", is_secret=True),
+)  # fmt: skip
+"""All environment variables that deploybot reads; the documentation lists the same."""
+
+_BY_NAME = {setting.name: setting for setting in SETTINGS}
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class PersonTable(_Table):
+    """One person across all channels."""
+
+    name: str
+    slack: str = ""
+    email: str = ""
+    github: str = ""
+    mail_me: bool = False
+
+
+class SlackTable(_Table):
+    """Where the bot speaks when nobody wrote to it first, and whose requests it takes."""
+
+    channel: str = ""
+    team: str = ""
+    app: str = ""
+    bot_user: str = ""
+
+
+class Configuration(_Table):
+    """`deploybot.toml`, checked as a whole."""
+
+    catalog: Catalog
+    people: dict[str, PersonTable] = {}
+    slack: SlackTable = SlackTable()
+
+    def known_people(self) -> People:
+        """Return who is who."""
+        return People(
+            tuple(Person(id=name, **table.model_dump()) for name, table in self.people.items())
+        )
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The environment, checked; secrets do not print."""
+
+    config: Path
+    state_dir: Path
+    redis_url: str
+    allow_unsafe_redis: bool
+    secret_key: SecretStr
+    host: str
+    port: int
+    url: str
+    api_tokens: Mapping[str, SecretStr]
+    lease_seconds: float
+    sweep_seconds: float
+    operations: int
+    model_timeout: float
+    email_address: str
+    email_secret: SecretStr
+    email_authserv_id: str
+    smtp_url: SecretStr
+    slack_bot_token: SecretStr
+    slack_signing_secrets: tuple[SecretStr, ...]
+    slack_api_url: str
+    openai_api_key: SecretStr
+    openai_base_url: str
+    openai_models: tuple[str, ...]
+    github_webhook_secrets: tuple[SecretStr, ...]
+
+
+def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """Read and check the environment; raise ConfigError naming the first setting that is wrong."""
+    values = dict(os.environ if environ is None else environ)
+
+    def text(name: str) -> str:
+        return values.get(name, "").strip() or _BY_NAME[name].default
+
+    def several(name: str) -> tuple[SecretStr, ...]:
+        return tuple(SecretStr(part.strip()) for part in text(name).split(",") if part.strip())
+
+    key = text("DEPLOYBOT_SECRET_KEY")
+    if key and len(key) < 32:
+        raise _wrong("DEPLOYBOT_SECRET_KEY", "it has fewer than 32 characters")
+    has_model = bool(text("OPENAI_API_KEY") or text("OPENAI_BASE_URL"))
+    models = tuple(part.strip() for part in text("OPENAI_MODEL").split(",") if part.strip())
+    return Settings(
+        config=Path(text("DEPLOYBOT_CONFIG")),
+        state_dir=Path(text("DEPLOYBOT_STATE_DIR")),
+        redis_url=_address("DEPLOYBOT_REDIS_URL", text, ("redis", "rediss", "unix")),
+        allow_unsafe_redis=text("DEPLOYBOT_ALLOW_UNSAFE_REDIS") == "1",
+        secret_key=SecretStr(key),
+        host=text("DEPLOYBOT_HOST"),
+        port=int(_number("DEPLOYBOT_PORT", text, 0, 65535)),
+        url=_address("DEPLOYBOT_URL", text, ("http", "https")).rstrip("/"),
+        api_tokens=_tokens(text("DEPLOYBOT_API_TOKENS")),
+        lease_seconds=_number("DEPLOYBOT_LEASE_SECONDS", text, 1, 600),
+        sweep_seconds=_number("DEPLOYBOT_SWEEP_SECONDS", text, 0.2, 60),
+        operations=int(_number("DEPLOYBOT_OPERATIONS", text, 1, 32)),
+        model_timeout=_number("DEPLOYBOT_MODEL_TIMEOUT", text, 1, 300),
+        email_address=text("DEPLOYBOT_EMAIL_ADDRESS"),
+        email_secret=SecretStr(text("DEPLOYBOT_EMAIL_SECRET")),
+        email_authserv_id=text("DEPLOYBOT_EMAIL_AUTHSERV_ID"),
+        smtp_url=SecretStr(_address("DEPLOYBOT_SMTP_URL", text, ("smtp", "smtps"))),
+        slack_bot_token=SecretStr(text("SLACK_BOT_TOKEN")),
+        slack_signing_secrets=several("SLACK_SIGNING_SECRET"),
+        slack_api_url=_address("SLACK_API_URL", text, ("http", "https")),
+        openai_api_key=SecretStr(text("OPENAI_API_KEY")),
+        openai_base_url=_address("OPENAI_BASE_URL", text, ("http", "https")),
+        openai_models=models if has_model else (),
+        github_webhook_secrets=several("GITHUB_WEBHOOK_SECRET"),
+    )
+
+
+def read_configuration(path: Path) -> Configuration:
+    """Read and check `deploybot.toml`; raise ConfigError naming what is wrong and where."""
+    hint = "set DEPLOYBOT_CONFIG, or copy deploybot.example.toml"
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"There is no {path}, so nothing was started; {hint}.") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read, so nothing was started: {error}.") from None
+    parts = {k: tables.pop(k, {}) for k in ("repositories", "services", "environments")}
+    try:
+        configuration = Configuration.model_validate({"catalog": parts, **tables})
+        _people_exist(configuration)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"] if part != "catalog")
+        raise ConfigError(
+            f"{path}, {where or 'as a whole'}: {first['msg'].removeprefix('Value error, ')}. "
+            "Nothing was started; mend the file and start again."
+        ) from None
+    catalog = configuration.catalog.within(path.parent)
+    return configuration.model_copy(update={"catalog": catalog})
+
+
+def sealing_key(settings: Settings) -> bytes:
+    """Return the key that seals the threads: the setting, or one kept in the state folder."""
+    if given := settings.secret_key.get_secret_value():
+        return given.encode()
+    if settings.redis_url:
+        raise _wrong("DEPLOYBOT_SECRET_KEY", "it is not set, though DEPLOYBOT_REDIS_URL is")
+    settings.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = settings.state_dir / "secret.key"
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_bytes()
+    with os.fdopen(descriptor, "w") as file:
+        file.write(secrets.token_hex(32))
+    return path.read_bytes()
+
+
+def _people_exist(configuration: Configuration) -> None:
+    for name, table in configuration.catalog.environments.items():
+        for person in table.approvers:
+            if person not in configuration.people:
+                raise ConfigError(
+                    f"environments.{name}.approvers names {person!r}, who is not in [people]. "
+                    "Nothing was started; add them there, or take the name out."
+                )
+
+
+def _tokens(text: str) -> dict[str, SecretStr]:
+    tokens: dict[str, SecretStr] = {}
+    for pair in filter(None, (part.strip() for part in text.split(","))):
+        person, _, token = pair.partition(":")
+        if not person or len(token) < 16:
+            raise _wrong("DEPLOYBOT_API_TOKENS", "a pair is not person:token, or a token is short")
+        tokens[person] = SecretStr(token)
+    return tokens
+
+
+def _address(name: str, text: Callable[[str], str], schemes: tuple[str, ...]) -> str:
+    value = text(name)
+    if value and urlsplit(value).scheme not in schemes:
+        raise _wrong(name, f"it does not begin with {' or '.join(f'{s}://' for s in schemes)}")
+    return value
+
+
+def _number(name: str, text: Callable[[str], str], low: float, high: float) -> float:
+    value = text(name)
+    try:
+        number = float(value)
+    except ValueError:
+        raise _wrong(name, "it is not a number") from None
+    if not low <= number <= high:
+        raise _wrong(name, f"it is not between {low:g} and {high:g}")
+    return number
+
+
+def _wrong(name: str, what: str) -> ConfigError:
+    return ConfigError(f"{name} is wrong: {what}. It should be {_BY_NAME[name].says}.")
