@@ -46,9 +46,21 @@ def _url(url: str) -> str:
     return url.rstrip("/")
 
 
+def _remote(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("https", "ssh", "file") or any(c.isspace() for c in url):
+        raise ValueError("an https, ssh or file address")
+    if parts.password is not None or (parts.scheme == "https" and parts.username is not None):
+        raise ValueError("no name or password in the address; use a credential helper or a key")
+    if (parts.hostname or "").startswith("-"):
+        raise ValueError("the host may not start with '-'")
+    return url
+
+
 Argv = Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(_argv)]
 Folder = Annotated[str, AfterValidator(_inside)]
 Url = Annotated[str, AfterValidator(_url)]
+Remote = Annotated[str, AfterValidator(_remote)]
 Branch = Annotated[
     str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/+-]*(\*)?$", max_length=200)
 ]
@@ -62,7 +74,7 @@ class RepositoryTable(_Table):
     """Where the commits are: a local repository; with `url`, a mirror of it that is kept fresh."""
 
     path: Path
-    url: str | None = Field(default=None, pattern=r"^(https://|ssh://|file:///)[^\s-][^\s]*$")
+    url: Remote | None = None
     default_branch: Branch = "main"
 
 

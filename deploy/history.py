@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from deploy.journal import Record, SwitchedRecord, VerifiedRecord
+from deploy.records import Record, SwitchedRecord, VerifiedRecord
 
 
 def last_switch_to(records: Iterable[Record], sha: str) -> SwitchedRecord | None:

@@ -6,74 +6,11 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from deploy.errors import JournalError, OldFenceError, SeenApprovalError
-from deploy.plan import Action, Sha
-
-
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    at: AwareDatetime
-
-
-class _OfApproval(_Record):
-    approval_id: str
-
-
-class BeganRecord(_OfApproval):
-    """An order began: the one record that uses an approval up."""
-
-    kind: Literal["began"] = "began"
-    fence: int
-    digest: str
-    head: str
-    sha: Sha
-    action: Action
-
-
-class StepRecord(_OfApproval):
-    """A step ended."""
-
-    kind: Literal["step"] = "step"
-    name: str
-    ok: bool
-    seconds: float
-
-
-class SwitchedRecord(_OfApproval):
-    """Another commit went live, or (None) none; `back` says that the step was a way back."""
-
-    kind: Literal["switched"] = "switched"
-    sha: Sha | None
-    previous: Sha | None
-    back: bool = False
-
-
-class EndedRecord(_OfApproval):
-    """An order came to its end."""
-
-    kind: Literal["ended"] = "ended"
-    outcome: Literal["succeeded", "failed"]
-    step: str | None = None
-    error: str | None = None
-
-
-class VerifiedRecord(_Record):
-    """The environment's tests passed while this commit was live."""
-
-    kind: Literal["verified"] = "verified"
-    sha: Sha
-
-
-Record = Annotated[
-    BeganRecord | StepRecord | SwitchedRecord | EndedRecord | VerifiedRecord,
-    Field(discriminator="kind"),
-]
-RECORD: TypeAdapter[Record] = TypeAdapter(Record)
+from deploy.records import RECORD, BeganRecord, Record, VerifiedRecord
 
 
 class Journal:
@@ -106,17 +43,21 @@ class Journal:
     def begin(self, record: BeganRecord) -> None:
         """Use an approval up; raise SeenApprovalError or OldFenceError, having written nothing."""
         with self._locked() as file:
-            if self.of(record.approval_id):
-                raise SeenApprovalError(
-                    "This approval has begun once already. It was not run again; ask for a new one."
-                )
-            last = self._last_fence()
-            if last is not None and record.fence <= last:
-                raise OldFenceError(
-                    f"Operation number {record.fence} is not newer than {last}, the last seen at "
-                    "the target. Nothing was run; check that no older copy of the threads is in use."
-                )
+            self.check(record.approval_id, record.fence)
             self._write(file, record)
+
+    def check(self, approval_id: str, fence: int) -> None:
+        """Raise SeenApprovalError or OldFenceError if an order with these may not begin."""
+        if self.of(approval_id):
+            raise SeenApprovalError(
+                "This approval has begun once already. It was not run again; ask for a new one."
+            )
+        last = self._last_fence()
+        if last is not None and fence <= last:
+            raise OldFenceError(
+                f"Operation number {fence} is not newer than {last}, the last seen at the target. "
+                "Nothing was run; check that no older copy of the threads is in use."
+            )
 
     def append(self, record: VerifiedRecord) -> None:
         """Add a record that belongs to no order."""

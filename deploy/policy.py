@@ -35,9 +35,9 @@ Rule = Callable[[Plan, Facts, Catalog], Refusal | None]
 
 def check_names(service: str, environment: str, catalog: Catalog) -> Refusal | None:
     """Refuse names that the catalog does not know, before anything is looked up for them."""
-    if service not in catalog.services:
-        text = _unknown("service", service, catalog.services)
-        return Refusal("unknown_service", text)
+    refusal = check_service(service, catalog)
+    if refusal is not None:
+        return refusal
     if environment not in catalog.environments:
         text = _unknown("environment", environment, catalog.environments)
         return Refusal("unknown_environment", text)
@@ -46,6 +46,13 @@ def check_names(service: str, environment: str, catalog: Catalog) -> Refusal | N
         places = [n for n, e in catalog.environments.items() if service in e.services]
         return Refusal("unknown_service", f"{text}: {', '.join(places) or 'it has none yet'}.")
     return None
+
+
+def check_service(service: str, catalog: Catalog) -> Refusal | None:
+    """Refuse a service that the catalog does not know, with the nearest one it does."""
+    if service in catalog.services:
+        return None
+    return Refusal("unknown_service", _unknown("service", service, catalog.services))
 
 
 def check(plan: Plan, facts: Facts, catalog: Catalog) -> Refusal | None:

@@ -6,8 +6,9 @@ from typing import Literal, Protocol
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from deploy.journal import Journal
+from deploy.errors import StepFailedError
 from deploy.plan import Action, Plan, PlannedStep, Sha
+from deploy.records import Record
 
 Guard = Callable[[], None]
 """Returns while the run may go on; raises (LeaseLostError, CancelledError, …) to end it at once."""
@@ -37,7 +38,11 @@ class LogLine:
     text: str
 
 
-Progress = Callable[[StepStarted | StepDone | LogLine], None]
+Progress = StepStarted | StepDone | LogLine
+"""What can be told while a plan runs."""
+
+Report = Callable[[Progress], None]
+"""Told each piece of progress as it happens; an error it raises ends the run."""
 
 
 class Live(BaseModel):
@@ -102,26 +107,61 @@ class Ended(BaseModel):
 Probe = NeverBegan | Began | Ended
 
 
+class Outcome(BaseModel):
+    """How an order ended: well, or at which step, why, and the last lines that step printed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    outcome: Literal["succeeded", "failed"]
+    step: str | None = None
+    error: str | None = None
+    exit_code: int | None = None
+    tail: tuple[str, ...] = ()
+    live_sha: Sha | None
+    seconds: float
+
+
+class TestReport(BaseModel):
+    """How an environment's tests ended, in one sentence, with the last lines they printed.
+
+    `verified` names the commit of each service that is marked verified by this run.
+    """
+
+    __test__ = False  # its name is not a test's
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    passed: bool
+    seconds: float
+    exit_code: int | None
+    summary: str
+    tail: tuple[str, ...]
+    verified: dict[str, Sha] = {}
+
+
 class Target(Protocol):
     """A place where one service of one environment runs."""
-
-    @property
-    def journal(self) -> Journal:
-        """What has happened here."""
 
     def current(self) -> Live | None:
         """Return what is live here, or None when nothing ever was."""
 
-    def planned_steps(
-        self, action: Action, sha: str, previous_sha: str | None
-    ) -> tuple[PlannedStep, ...]:
+    def records(self) -> Iterator[Record]:
+        """Yield what happened here, the newest record first."""
+
+    def planned_steps(self, action: Action, sha: str) -> tuple[PlannedStep, ...]:
         """Return the steps that would make `sha` live, each with the command it would run."""
 
     def begin(self, order: Order) -> None:
         """Record that the order begins; raise SeenApprovalError or OldFenceError if it may not."""
 
-    def steps(self, order: Order, guard: Guard, progress: Progress) -> Iterator[StepDone]:
+    def steps(self, order: Order, guard: Guard, report: Report) -> Iterator[StepDone]:
         """Run the order's steps, each yielded as it ends; raise StepFailedError where one fails."""
+
+    def end(self, order: Order, failed: StepFailedError | None) -> None:
+        """Record how the order ended; raise OldFenceError if a newer one has begun meanwhile."""
+
+    def verify(self, sha: str) -> bool:
+        """Record that tests passed on `sha`; False, recording nothing, if it is not live now."""
 
     def probe(self, approval_id: str) -> Probe:
         """Tell what became of an approval, from what the target itself recorded."""

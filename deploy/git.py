@@ -1,0 +1,251 @@
+"""The one place that runs git: what a name may be, and that after a name only commits are passed."""
+
+import tarfile
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import git
+
+from deploy.errors import RepositoryError
+from deploy.plan import Commit
+from deploy.process import GuardedPipe
+from deploy.refs import (
+    Kind,
+    Resolved,
+    checked_name,
+    checked_sha,
+    choose,
+    is_full_sha,
+    is_name,
+    is_short_sha,
+)
+from deploy.target import Guard
+
+SECONDS = 20.0
+"""How long one question to git may take."""
+FETCH_SECONDS = 120.0
+COUNT_LIMIT = 1000
+"""Commits between two others are counted up to here, so that the cost does not grow."""
+
+_OPTIONS = (
+    "--no-pager",
+    "--no-replace-objects",
+    "-c", "core.hooksPath=/dev/null",
+    "-c", "core.fsmonitor=false",
+    "-c", "core.attributesFile=/dev/null",
+    "-c", "protocol.ext.allow=never",
+    "-c", "log.showSignature=false",
+    "-c", "log.mailmap=false",
+    "-c", "i18n.logOutputEncoding=UTF-8",
+    "-c", "gc.auto=0",
+)  # fmt: skip
+_VARIABLES = {
+    "GIT_ALLOW_PROTOCOL": "https:ssh:file",
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_CONFIG_GLOBAL": "/dev/null",
+    "GIT_CONFIG_COUNT": "0",
+    "GIT_CONFIG_PARAMETERS": "",
+    "GIT_ATTR_NOSYSTEM": "1",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_NAMESPACE": "",
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES": "",
+    "GIT_SSH_COMMAND": "ssh -o BatchMode=yes",
+}
+_FIELDS = "%H%x00%an%x00%ae%x00%ct%x00%s"
+
+
+@dataclass(frozen=True)
+class Tag:
+    """A tag, the commit it stands for, and when it was made."""
+
+    name: str
+    sha: str
+    at: datetime
+
+
+class Repository:
+    """A local repository, bare or not; with `url`, a bare mirror that `fetch` makes and refreshes.
+
+    Every method but `resolve` takes full commit names only, and each costs the same however long
+    the history is. All raise RepositoryError when git cannot answer.
+    """
+
+    def __init__(self, path: Path, url: str | None = None) -> None:
+        self.path = path
+        self.url = url
+        self._directory = path / ".git" if (path / ".git").is_dir() else path
+
+    def resolve(self, ref: str) -> Resolved:
+        """Return the one commit that a tag, branch or commit name stands for.
+
+        Raises RefusedError (`ref_malformed`, `ref_missing`, `ref_ambiguous`) instead of guessing.
+        """
+        checked_name(ref)
+        found = [
+            Resolved(sha, kind, ref)
+            for kind, space in _SPACES
+            if (sha := self._commit_at(f"refs/{space}/{ref}")) is not None
+        ]
+        if is_full_sha(ref):
+            # Such a name always means the commit; a tag or branch of that name must be the same.
+            others = [one for one in found if one.sha != ref]
+            return choose(ref, [Resolved(ref, "commit", ref), *others] if self.has(ref) else [])
+        if is_short_sha(ref):
+            named = {one.sha for one in found}
+            found += [one for one in self._abbreviated(ref) if one.sha not in named]
+        return choose(ref, found)
+
+    def has(self, sha: str) -> bool:
+        """Tell whether the commit is in the repository."""
+        return self._commit_at(checked_sha(sha)) == sha
+
+    def log(self, sha: str, limit: int, path: str = "") -> tuple[Commit, ...]:
+        """Return the last commits up to `sha`, newest first; only those that touched `path`."""
+        paths = ("--", path) if path else ()
+        return self._commits(f"--max-count={limit:d}", "--end-of-options", checked_sha(sha), *paths)
+
+    def between(self, old: str, new: str, limit: int) -> tuple[Commit, ...]:
+        """Return the commits that `new` has and `old` has not, newest first."""
+        span = f"{checked_sha(old)}..{checked_sha(new)}"
+        return self._commits(f"--max-count={limit:d}", "--end-of-options", span)
+
+    def count_between(self, old: str, new: str) -> int:
+        """Return how many commits `new` has that `old` has not, at most COUNT_LIMIT."""
+        span = f"{checked_sha(old)}..{checked_sha(new)}"
+        limit = f"--max-count={COUNT_LIMIT}"
+        return int(self._ask("rev-list", "--count", limit, "--end-of-options", span))
+
+    def tags(self, limit: int) -> tuple[Tag, ...]:
+        """Return the newest tags of commits; one whose name may not be deployed is left out."""
+        fields = "%(refname:strip=2)%00%(objectname)%00%(*objectname)%00%(creatordate:unix)"
+        text = self._ask(
+            "for-each-ref",
+            "--sort=-creatordate",
+            f"--count={2 * limit:d}",
+            f"--format={fields}",
+            "refs/tags",
+        )
+        rows = (line.split("\0") for line in text.splitlines())
+        tags = (Tag(n, peeled or sha, _time(at)) for n, sha, peeled, at in rows if is_name(n))
+        return tuple(tags)[:limit]
+
+    def is_ancestor(self, old: str, new: str) -> bool:
+        """Tell whether `new` contains `old`."""
+        status, _, error = self._run(
+            "merge-base", "--is-ancestor", checked_sha(old), checked_sha(new)
+        )
+        if status not in (0, 1):
+            raise self._failed(error)
+        return status == 0
+
+    def is_on_branch(self, sha: str, branches: tuple[str, ...]) -> bool:
+        """Tell whether one of these branches (a last `*` stands for anything) contains `sha`."""
+        patterns = [f"refs/heads/{branch}" for branch in branches]
+        contains = f"--contains={checked_sha(sha)}"
+        return bool(self._ask("for-each-ref", "--count=1", contains, "--format=1", *patterns))
+
+    def export(self, sha: str, directory: Path, path: str, guard: Guard) -> None:
+        """Write the files of one folder of a commit ("" for all) into an empty directory.
+
+        A link or name that leads out of `directory` is refused (RepositoryError). The guard is
+        asked all along, and what it raises comes through.
+        """
+        tree = f"{checked_sha(sha)}:{path}" if path else checked_sha(sha)
+        process = self._git().execute(
+            [*self._command, "archive", "--format=tar", tree], as_process=True, env=_VARIABLES
+        )
+        pipe = GuardedPipe(process.stdout.fileno(), FETCH_SECONDS, guard)
+        try:
+            with tarfile.open(fileobj=pipe, mode="r|") as archive:
+                archive.extractall(directory, filter="data")
+            process.wait()
+        except tarfile.ReadError:
+            error = process.stderr.read().decode("utf-8", "replace")
+            raise self._failed(error) from None
+        except (tarfile.TarError, TimeoutError, git.GitCommandError) as error:
+            raise self._failed(str(error)) from error
+        finally:
+            process.terminate()
+
+    def fetch(self) -> None:
+        """Bring the mirror up to date with its `url`, making it first if need be; else do nothing."""
+        if self.url is None:
+            return
+        if not self.path.exists():
+            self.path.mkdir(parents=True)
+            self._ask("init", "--bare", "--quiet", "--template=", str(self.path))
+        refs = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
+        status, _, error = self._run(
+            "fetch", "--quiet", "--prune", "--no-tags", "--no-recurse-submodules",
+            "--no-write-fetch-head", "--end-of-options", self.url, *refs,
+            seconds=FETCH_SECONDS,
+        )  # fmt: skip
+        if status != 0:
+            raise self._failed(error)
+
+    def _abbreviated(self, prefix: str) -> list[Resolved]:
+        names = self._ask("rev-parse", f"--disambiguate={prefix}").split()
+        return [Resolved(name, "commit", prefix) for name in names[:64] if self.has(name)]
+
+    def _commit_at(self, name: str) -> str | None:
+        status, text, error = self._run(
+            "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}"
+        )
+        if status not in (0, 1, 128) or "not a git repository" in error:
+            raise self._failed(error)
+        return text.strip() if status == 0 else None
+
+    def _commits(self, *arguments: str) -> tuple[Commit, ...]:
+        text = self._ask("log", "-z", f"--format=tformat:{_FIELDS}", *arguments)
+        words = text.split("\0")[:-1]
+        rows = zip(*[iter(words)] * 5, strict=True)
+        return tuple(
+            Commit(sha=sha, author=name[:100], email=mail[:200], at=_time(at), subject=says[:300])
+            for sha, name, mail, at, says in rows
+        )
+
+    @property
+    def _command(self) -> list[str]:
+        return ["git", f"--git-dir={self._directory}", *_OPTIONS]
+
+    def _git(self) -> git.Git:
+        if not self._directory.is_dir():
+            raise self._failed("the folder does not exist")
+        return git.Git(self._directory)
+
+    def _ask(self, *arguments: str) -> str:
+        status, text, error = self._run(*arguments)
+        if status != 0:
+            raise self._failed(error)
+        return text
+
+    def _run(self, *arguments: str, seconds: float = SECONDS) -> tuple[int, str, str]:
+        status, output, error = self._git().execute(
+            [*self._command, *arguments],
+            with_extended_output=True,
+            with_exceptions=False,
+            stdout_as_string=False,
+            strip_newline_in_stdout=False,
+            kill_after_timeout=seconds,
+            env=_VARIABLES,
+        )
+        return status, output.decode("utf-8", "replace"), error
+
+    def _failed(self, error: str) -> RepositoryError:
+        reason = " ".join(error.split())[:300].removeprefix("fatal: ").rstrip(".")
+        return RepositoryError(
+            f"Git could not read the repository {self.path}: {reason or 'no reason given'}. "
+            "Nothing was deployed; mend the repository or its settings, then ask again."
+        )
+
+
+_SPACES: tuple[tuple[Kind, str], ...] = (("tag", "tags"), ("branch", "heads"))
+
+
+def _time(seconds: str) -> datetime:
+    try:
+        return datetime.fromtimestamp(int(seconds), UTC)
+    except (ValueError, OverflowError, OSError):  # a date that its author made up
+        return datetime.fromtimestamp(0, UTC)

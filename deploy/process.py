@@ -1,0 +1,170 @@
+"""Running a configured command: argv only, in its own group, under a guard, its output bounded."""
+
+import ctypes
+import os
+import re
+import select
+import selectors
+import signal
+import subprocess
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from io import RawIOBase
+from pathlib import Path
+from threading import Event
+from typing import IO
+
+from deploy.target import Guard
+
+GUARD_SECONDS = 0.2
+"""The guard is asked at least this often while a command runs."""
+TAIL_LINES = 20
+LINE_LENGTH = 500
+GRACE_SECONDS = 5.0
+"""How long a server may take to end after it was asked to."""
+
+_PR_SET_PDEATHSIG = 1
+_LIBC = ctypes.CDLL(None, use_errno=True)
+_CONTROL = re.compile(
+    r"\x1b\[[0-9;?]*[ -/]*[@-~]"  # colours and cursor movements
+    r"|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)"  # titles and links
+    r"|[\x00-\x08\x0b-\x1f\x7f\x80-\x9f]"
+)
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How a command ended; `exit_code` is None when its time was up, negative for a signal."""
+
+    exit_code: int | None
+    tail: tuple[str, ...]
+
+
+class GuardedPipe(RawIOBase):
+    """The reading end of a pipe, which asks the guard while it waits; TimeoutError at the end."""
+
+    def __init__(self, file: int, seconds: float, guard: Guard) -> None:
+        self._file = file
+        self._deadline = time.monotonic() + seconds
+        self._guard = guard
+
+    def readable(self) -> bool:
+        """Tell that this end can be read."""
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        """Return the next bytes, at most `size`; none at the end."""
+        while time.monotonic() < self._deadline:
+            self._guard()
+            if select.select([self._file], [], [], GUARD_SECONDS)[0]:
+                return os.read(self._file, size if size > 0 else 65_536)
+        raise TimeoutError("its time was up")
+
+
+def plain(line: bytes) -> str:
+    """Return a line of output without colours and control characters, cut to LINE_LENGTH."""
+    return _CONTROL.sub("", line.decode("utf-8", "replace")).expandtabs().rstrip()[:LINE_LENGTH]
+
+
+def run(
+    argv: Sequence[str],
+    *,
+    directory: Path,
+    variables: Mapping[str, str],
+    seconds: float,
+    guard: Guard,
+    log: Callable[[str], None],
+) -> Ran:
+    """Run a command to its end, each line of its output given to `log`.
+
+    Whatever the guard raises comes through, after the command and all its children are killed.
+    Raises OSError when the command cannot be started.
+    """
+    deadline = time.monotonic() + seconds
+    tail: deque[str] = deque(maxlen=TAIL_LINES)
+    with _started(argv, directory, variables, subprocess.PIPE) as child:
+        for line in _lines(child, deadline, guard):
+            tail.append(plain(line))
+            log(tail[-1])
+        exit_code = child.poll()
+    return Ran(exit_code, tuple(tail))
+
+
+@contextmanager
+def serving(
+    argv: Sequence[str], *, directory: Path, variables: Mapping[str, str], output: IO[bytes]
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a server for as long as the block lasts; its output goes to the file `output`."""
+    with _started(argv, directory, variables, output) as child:
+        yield child
+        with suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            child.wait(GRACE_SECONDS)
+
+
+def pause(seconds: float) -> None:
+    """Let a moment pass between two looks at a thing that another process changes."""
+    Event().wait(seconds)
+
+
+@contextmanager
+def _started(
+    argv: Sequence[str], directory: Path, variables: Mapping[str, str], output: int | IO[bytes]
+) -> Iterator[subprocess.Popen[bytes]]:
+    parent = os.getpid()
+
+    def die_with_parent() -> None:
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(1)
+
+    child = subprocess.Popen(
+        list(argv),
+        cwd=directory,
+        env=dict(variables),
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        preexec_fn=die_with_parent,  # noqa: PLW1509 (it takes no lock, so threads do not matter)
+    )
+    try:
+        yield child
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)  # the command, and whatever it left behind
+        child.wait()
+        if child.stdout is not None:
+            child.stdout.close()
+
+
+def _lines(child: subprocess.Popen[bytes], deadline: float, guard: Guard) -> Iterator[bytes]:
+    pipe = child.stdout
+    if pipe is None:
+        return
+    rest = b""
+    is_open = True
+    with selectors.DefaultSelector() as selector:
+        selector.register(pipe, selectors.EVENT_READ)
+        while is_open or child.poll() is None:
+            guard()
+            if time.monotonic() >= deadline:
+                break
+            ended = child.poll() is not None
+            if not is_open:
+                with suppress(subprocess.TimeoutExpired):
+                    child.wait(GUARD_SECONDS)
+            elif selector.select(0 if ended else GUARD_SECONDS):
+                chunk = os.read(pipe.fileno(), 65_536)
+                is_open = bool(chunk)
+                *whole, rest = (rest + chunk).split(b"\n")
+                yield from whole
+                rest = rest[-65_536:]
+            elif ended:
+                break  # a grandchild keeps the pipe open; it ends with the group
+    if rest:
+        yield rest

@@ -1,0 +1,69 @@
+"""The records that a target keeps of what happened to it; the file they are in is `journal`'s."""
+
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter
+
+from deploy.plan import Action, Sha
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    at: AwareDatetime
+
+
+class _OfApproval(_Record):
+    approval_id: str
+
+
+class BeganRecord(_OfApproval):
+    """An order began: the one record that uses an approval up."""
+
+    kind: Literal["began"] = "began"
+    fence: int
+    digest: str
+    head: str
+    sha: Sha
+    action: Action
+
+
+class StepRecord(_OfApproval):
+    """A step ended."""
+
+    kind: Literal["step"] = "step"
+    name: str
+    ok: bool
+    seconds: float
+
+
+class SwitchedRecord(_OfApproval):
+    """Another commit went live, or (None) none; `back` says that the step was a way back."""
+
+    kind: Literal["switched"] = "switched"
+    sha: Sha | None
+    previous: Sha | None
+    back: bool = False
+
+
+class EndedRecord(_OfApproval):
+    """An order came to its end."""
+
+    kind: Literal["ended"] = "ended"
+    outcome: Literal["succeeded", "failed"]
+    step: str | None = None
+    error: str | None = None
+
+
+class VerifiedRecord(_Record):
+    """The environment's tests passed while this commit was live."""
+
+    kind: Literal["verified"] = "verified"
+    sha: Sha
+
+
+Record = Annotated[
+    BeganRecord | StepRecord | SwitchedRecord | EndedRecord | VerifiedRecord,
+    Field(discriminator="kind"),
+]
+RECORD: TypeAdapter[Record] = TypeAdapter(Record)

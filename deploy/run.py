@@ -1,0 +1,127 @@
+"""Carrying an approved plan out, once, and running an environment's tests; what is shown elsewhere."""
+
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+from deploy import placeholders, process
+from deploy.catalog import Catalog
+from deploy.errors import RepositoryError, StepFailedError
+from deploy.git import Repository
+from deploy.target import (
+    Guard,
+    LogLine,
+    Order,
+    Outcome,
+    Probe,
+    Progress,
+    Report,
+    Target,
+    TestReport,
+)
+from deploy.targets import target_of
+
+__all__ = ["Outcome", "Progress", "TestReport", "resolve_outcome", "run", "run_tests"]
+
+
+def run(target: Target, order: Order, *, guard: Guard, progress: Report) -> Outcome:
+    """Run an order to its end and return how it ended; never runs an approval twice.
+
+    The guard is asked before every step, and at least every 0.2 s while one waits. What it raises
+    comes through at once: commands are killed, nothing more is done, and the journal has no end
+    for the order. Raises SeenApprovalError, OldFenceError or RefusedError before anything ran.
+    """
+    started = time.monotonic()
+    guard()
+    target.begin(order)
+    failed: StepFailedError | None = None
+    try:
+        for done in target.steps(order, guard, progress):
+            progress(done)
+    except StepFailedError as error:
+        failed = error
+    target.end(order, failed)
+    live = target.current()
+    return Outcome(
+        outcome="failed" if failed else "succeeded",
+        step=failed.step if failed else None,
+        error=failed.error if failed else None,
+        exit_code=failed.exit_code if failed else None,
+        tail=failed.tail if failed else (),
+        live_sha=live.sha if live else None,
+        seconds=round(time.monotonic() - started, 3),
+    )
+
+
+def resolve_outcome(target: Target, approval_id: str) -> Probe:
+    """Tell what became of an approval after a crash; looks, and runs nothing."""
+    return target.probe(approval_id)
+
+
+def run_tests(
+    catalog: Catalog,
+    environment: str,
+    *,
+    sha: str | None = None,
+    clock: Callable[[], datetime],
+    guard: Guard,
+    progress: Report,
+) -> TestReport:
+    """Run the environment's tests against what is live there.
+
+    The tests are those of the commit `sha`, or without one of the commit that went live last. If they pass, each service whose release did not change meanwhile is marked verified. The tests
+    find services by `<SERVICE>_URL` (a dash becomes `_`) and see ENVIRONMENT and SHA.
+    """
+    started = time.monotonic()
+    table = catalog.environments[environment]
+    if table.tests is None:
+        return _not_run("No tests are configured")
+    targets = {name: target_of(catalog, name, environment, clock) for name in table.services}
+    live = {name: now for name, target in targets.items() if (now := target.current())}
+    if not live:
+        return _not_run(f"Nothing is live on {environment}")
+    sha = sha or max(live.values(), key=lambda one: one.since).sha
+    urls = {_variable(name): place.url for name, place in table.services.items() if place.url}
+    where = catalog.repositories[catalog.tests_repository(environment)]
+    with tempfile.TemporaryDirectory(prefix="deploy-tests-") as folder:
+        try:
+            Repository(where.path, where.url).export(sha, Path(folder), table.tests_path, guard)
+            ran = process.run(
+                placeholders.fill(table.tests, {"sha": sha, "environment": environment}),
+                directory=Path(folder),
+                variables={**table.tests_variables, **urls, "ENVIRONMENT": environment, "SHA": sha},
+                seconds=table.tests_timeout_seconds,
+                guard=guard,
+                log=lambda line: progress(LogLine("tests", line)),
+            )
+        except (RepositoryError, FileNotFoundError, PermissionError) as error:
+            return _not_run(f"The tests could not be started: {error}")
+    passed = ran.exit_code == 0
+    verified = {n: one.sha for n, one in live.items() if passed and targets[n].verify(one.sha)}
+    return TestReport(
+        passed=passed,
+        seconds=round(time.monotonic() - started, 3),
+        exit_code=ran.exit_code,
+        summary=_summary(ran, table.tests_timeout_seconds),
+        tail=ran.tail,
+        verified=verified,
+    )
+
+
+def _not_run(reason: str) -> TestReport:
+    return TestReport(passed=False, seconds=0, exit_code=None, summary=reason, tail=())
+
+
+def _variable(service: str) -> str:
+    return f"{service.upper().replace('-', '_')}_URL"
+
+
+def _summary(ran: process.Ran, seconds: float) -> str:
+    if ran.exit_code is None:
+        return f"The tests took longer than {seconds:g} s and were ended."
+    if ran.exit_code == 0:
+        return "The tests passed."
+    said = [line for line in ran.tail if line.strip()]
+    return f"The tests failed: {said[-1] if said else f'exit code {ran.exit_code}'}"
