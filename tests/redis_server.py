@@ -1,7 +1,9 @@
-"""A real embedded server for tests: one for the session, emptied between tests."""
+"""A real embedded server for tests, emptied between them, and waiting for what happens elsewhere."""
 
 import tempfile
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -26,3 +28,11 @@ def emptied(url: str) -> redis.Redis:
     connection = client(url)
     connection.flushall()
     return connection
+
+
+def wait_until(condition: Callable[[], object], seconds: float = 20.0) -> None:
+    """Return as soon as the condition holds; fail when it does not within these seconds."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"it did not happen within {seconds} s"
+        threading.Event().wait(0.005)

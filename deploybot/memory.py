@@ -1,0 +1,237 @@
+"""The store in memory: the same promises as `store`, for one process and as long as it lives."""
+
+import json
+import secrets
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from deploy.locks import Hold
+from deploybot.chain import Entry, seal, verify
+from deploybot.errors import ConflictError, DuplicateError
+from deploybot.events import Event
+from deploybot.keeping import busy, fence_moved, lease_lost
+from deploybot.ports import Operation, Page
+from deploybot.thread import SWEEP, Thread
+
+_Place = tuple[str, str]
+
+
+@dataclass
+class _Kept:
+    """One thread: its entries and what is known about it."""
+
+    entries: list[Entry] = field(default_factory=list)
+    status: str = ""
+    activity: int = 0
+    due: datetime | None = None
+    sent: dict[str, str] = field(default_factory=dict)
+    told: int = 0
+
+
+class MemoryStore:
+    """Threads in this process; `now` is the clock, `lease_seconds` how long a lease lasts.
+
+    Nobody is woken by itself: whoever runs the bot takes the wake-ups with `next_wake_up`.
+    """
+
+    def __init__(self, *, now: Callable[[], datetime], lease_seconds: float = 20.0) -> None:
+        self._now = now
+        self._lease = timedelta(seconds=lease_seconds)
+        self._key = secrets.token_bytes(32)
+        self._lock = threading.RLock()
+        self._activity = 0
+        self._threads: dict[str, _Kept] = {}
+        self._seen: dict[str, str] = {}
+        self._aliases: dict[str, str] = {}
+        self._operations: dict[_Place, Operation] = {}
+        self._fences: dict[_Place, int] = {}
+        self._leases: dict[str, datetime] = {}
+        self._owners: dict[str, str] = {}
+        self._holds: dict[_Place, Hold] = {}
+        self._progress: dict[str, list[dict[str, Any]]] = {}
+        self._wake_ups: deque[tuple[str, str]] = deque()
+
+    # -- threads -------------------------------------------------------------------
+
+    def load(self, thread_id: str) -> Thread:
+        """Return the whole thread; an empty one when nobody has written to it."""
+        return self.refresh(Thread(thread_id))
+
+    def refresh(self, thread: Thread) -> Thread:
+        """Return the thread with what was stored since."""
+        with self._lock:
+            kept = self._threads.get(thread.id)
+            entries = kept.entries[len(thread.events) :] if kept else []
+        return verify(self._key, thread, entries)
+
+    def append(
+        self,
+        thread: Thread,
+        *events: Event,
+        dedupe: Sequence[str] = (),
+        aliases: Sequence[str] = (),
+        claim: Operation | None = None,
+        release: Operation | None = None,
+        hold: Hold | None = None,
+    ) -> Thread:
+        """Store the events behind the thread's last one, all or nothing; see `ports.Store`."""
+        entries = seal(self._key, thread, events)
+        grown = thread.extended(*events, head=entries[-1].mac) if entries else thread
+        with self._lock:
+            self._refuse(thread, dedupe, claim)
+            kept = self._threads.setdefault(thread.id, _Kept())
+            kept.entries += entries
+            self._activity += 1
+            kept.activity = self._activity
+            kept.status = grown.status
+            kept.due = grown.due(self._now())
+            self._seen.update(dict.fromkeys(dedupe, thread.id))
+            self._aliases.update(dict.fromkeys(aliases, thread.id))
+            if claim:
+                self._take(claim, thread.id)
+            if release:
+                self._let_go(release)
+            if hold:
+                self._holds[hold.service or "", hold.environment] = hold
+            self._wake("deliver", thread.id)
+            if job := grown.job():
+                self._wake(job, thread.id)
+        return grown
+
+    def _refuse(self, thread: Thread, dedupe: Sequence[str], claim: Operation | None) -> None:
+        for key in dedupe:
+            if holder := self._seen.get(key):
+                raise DuplicateError(key, holder)
+        length = len(kept.entries) if (kept := self._threads.get(thread.id)) else 0
+        if length != len(thread.events):
+            raise ConflictError(thread.id, len(thread.events), length)
+        if not claim:
+            return
+        if running := self.operation(claim.service, claim.environment):
+            raise busy(claim, running)
+        if claim.fence != (fence := self.next_fence(claim.service, claim.environment)):
+            raise fence_moved(claim, fence)
+
+    def _take(self, claim: Operation, thread_id: str) -> None:
+        place = (claim.service, claim.environment)
+        self._operations[place] = claim
+        self._fences[place] = claim.fence
+        self._leases[claim.id] = self._now() + self._lease
+        self._owners[claim.id] = thread_id
+
+    def _let_go(self, release: Operation) -> None:
+        place = (release.service, release.environment)
+        if (holder := self._operations.get(place)) and holder.id == release.id:
+            del self._operations[place]
+            self._leases.pop(release.id, None)
+
+    # -- waking --------------------------------------------------------------------
+
+    def next_wake_up(self) -> tuple[str, str] | None:
+        """Take the next wake-up, (job, thread): one that was asked for, or one whose time came."""
+        with self._lock:
+            if self._wake_ups:
+                return self._wake_ups.popleft()
+            now = self._now()
+            for thread_id, kept in self._threads.items():
+                if kept.due and kept.due <= now:
+                    kept.due = now + SWEEP
+                    return self.load(thread_id).due_job(), thread_id
+        return None
+
+    def _wake(self, job: str, thread_id: str) -> None:
+        if (job, thread_id) not in self._wake_ups:
+            self._wake_ups.append((job, thread_id))
+
+    # -- finding threads -----------------------------------------------------------
+
+    def find(self, alias: str) -> str | None:
+        """Return the thread that this alias names, if any."""
+        return self._aliases.get(alias)
+
+    def name(self, alias: str, thread_id: str) -> None:
+        """Let this alias find the thread."""
+        self._aliases[alias] = thread_id
+
+    def list(self, *, status: str = "", limit: int = 50, cursor: str = "") -> Page:
+        """Return threads by last activity, newest first; all, or those of one status."""
+        with self._lock:
+            rows = sorted(
+                (
+                    (kept.activity, thread_id)
+                    for thread_id, kept in self._threads.items()
+                    if kept.entries
+                    and status in ("", kept.status)
+                    and (not cursor or kept.activity < int(cursor))
+                ),
+                reverse=True,
+            )
+        page = rows[:limit]
+        more = str(page[-1][0]) if page and len(rows) > limit else ""
+        return Page(threads=tuple(thread_id for _, thread_id in page), cursor=more)
+
+    # -- operations, holds and progress --------------------------------------------
+
+    def next_fence(self, service: str, environment: str) -> int:
+        """Return the fence that the next claim must carry."""
+        return self._fences.get((service, environment), 0) + 1
+
+    def operation(self, service: str, environment: str) -> Operation | None:
+        """Return what runs there now, or died there and is not yet settled."""
+        return self._operations.get((service, environment))
+
+    def heartbeat(self, operation: Operation) -> None:
+        """Renew the lease; raises LeaseLostError when it ran out or is another's."""
+        with self._lock:
+            holder = self._operations.get((operation.service, operation.environment))
+            if holder is None or holder.id != operation.id or not self.lease_is_alive(operation):
+                raise lease_lost(operation)
+            self._leases[operation.id] = self._now() + self._lease
+
+    def lease_is_alive(self, operation: Operation) -> bool:
+        """Tell whether a worker still renews this operation's lease."""
+        until = self._leases.get(operation.id)
+        return until is not None and self._now() < until
+
+    def holds(self) -> tuple[Hold, ...]:
+        """Return the holds that have not run out, oldest first."""
+        now = self._now()
+        alive = (h for h in self._holds.values() if h.expires is None or now < h.expires)
+        return tuple(sorted(alive, key=lambda hold: hold.at))
+
+    def release_hold(self, service: str, environment: str) -> Hold | None:
+        """Remove a hold, and return it if it has not run out; "" is every service."""
+        hold = self._holds.pop((service, environment), None)
+        return hold if hold and (hold.expires is None or self._now() < hold.expires) else None
+
+    def report(self, operation_id: str, entry: dict[str, Any]) -> None:
+        """Add to the operation's progress; wakes the delivery of the thread that claimed it."""
+        with self._lock:
+            line = json.loads(json.dumps(entry, default=str))
+            self._progress.setdefault(operation_id, []).append(line)
+            if owner := self._owners.get(operation_id):
+                self._wake("deliver", owner)
+
+    def progress(self, operation_id: str) -> tuple[dict[str, Any], ...]:
+        """Return the operation's progress so far, oldest first."""
+        return tuple(self._progress.get(operation_id, ()))
+
+    # -- what was told -------------------------------------------------------------
+
+    def sent(self, thread_id: str) -> dict[str, str]:
+        """Return what the outbox has noted of this thread: message key → its own JSON."""
+        kept = self._threads.get(thread_id)
+        return dict(kept.sent) if kept else {}
+
+    def note_sent(self, thread_id: str, key: str, value: str) -> None:
+        """Note that a message went out, and where."""
+        self._threads.setdefault(thread_id, _Kept()).sent[key] = value
+
+    def delivered(self, thread_id: str, length: int) -> None:
+        """Note that everything up to this length was told."""
+        kept = self._threads.setdefault(thread_id, _Kept())
+        kept.told = max(kept.told, length)

@@ -1,0 +1,179 @@
+"""Who changes a service in an environment now: claims, leases, fences, holds and progress in Redis.
+
+A claim, its end and a hold are written by the store's append, in one step with the events that say
+so; this module says what that step is asked for.
+"""
+
+import json
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, cast
+
+import redis
+from pydantic import TypeAdapter
+
+from deploy.locks import Hold
+from deploybot.errors import ClaimRefusedError
+from deploybot.keeping import busy, fence_moved, lease_lost
+from deploybot.ports import Operation
+from deploybot.queue import PREFIX, Queues, answering, due_key, script
+
+PROGRESS_SECONDS = 24 * 3600
+PROGRESS_LINES = 1000
+SHOW_WITHIN_MS = 2000
+"""When the clock shows a line of progress whose own wake-up was lost."""
+
+OPERATIONS = f"{PREFIX}operations"
+FENCES = f"{PREFIX}fences"
+HOLDS = f"{PREFIX}holds"
+
+_OPERATION: TypeAdapter[Operation] = TypeAdapter(Operation)
+
+
+class Operations:
+    """The running changes, holds and progress of one Redis."""
+
+    def __init__(
+        self,
+        connection: redis.Redis,
+        queues: Queues,
+        *,
+        now: Callable[[], datetime],
+        lease_seconds: float,
+    ) -> None:
+        self._redis = connection
+        self._queues = queues
+        self._now = now
+        self._lease_ms = round(lease_seconds * 1000)
+        self._report = script(connection, "report", "enqueue")
+        self._heartbeat = script(connection, "heartbeat")
+
+    def asked(
+        self,
+        thread_id: str,
+        *,
+        claim: Operation | None,
+        release: Operation | None,
+        hold: Hold | None,
+    ) -> dict[str, Any]:
+        """Return the part of an append's header that claims, releases or holds a place."""
+        header: dict[str, Any] = {"operations": OPERATIONS, "fences": FENCES, "holds": HOLDS}
+        if claim:
+            header["claim"] = {
+                "place": place(claim.service, claim.environment),
+                "fence": claim.fence,
+                "record": _OPERATION.dump_json(claim).decode(),
+                "lease": _lease_key(claim.id),
+                "lease_ms": self._lease_ms,
+                "owner": _owner_key(claim.id),
+                "owner_seconds": PROGRESS_SECONDS,
+            }
+        if release:
+            header["release"] = {
+                "place": place(release.service, release.environment),
+                "id": release.id,
+                "lease": _lease_key(release.id),
+            }
+        if hold:
+            held = place(hold.service or "", hold.environment)
+            header["hold"] = {"place": held, "record": hold.model_dump_json()}
+        return header
+
+    def next_fence(self, service: str, environment: str) -> int:
+        """Return the fence that the next claim must carry."""
+        with answering():
+            last = cast(bytes | None, self._redis.hget(FENCES, place(service, environment)))
+        return int(last or 0) + 1
+
+    def at(self, service: str, environment: str) -> Operation | None:
+        """Return what runs there now, or died there and is not yet settled."""
+        with answering():
+            found = cast(bytes | None, self._redis.hget(OPERATIONS, place(service, environment)))
+        return _OPERATION.validate_json(found) if found else None
+
+    def heartbeat(self, operation: Operation) -> None:
+        """Renew the lease; raises LeaseLostError when it ran out or is another's.
+
+        A lease that ran out stays lost: somebody may already be finding out what became of it.
+        """
+        with answering():
+            renewed = self._heartbeat(
+                keys=(OPERATIONS, _lease_key(operation.id)),
+                args=(
+                    place(operation.service, operation.environment),
+                    operation.id,
+                    self._lease_ms,
+                ),
+            )
+        if not renewed:
+            raise lease_lost(operation)
+
+    def lease_is_alive(self, operation: Operation) -> bool:
+        """Tell whether a worker still renews this operation's lease."""
+        with answering():
+            return bool(self._redis.exists(_lease_key(operation.id)))
+
+    def holds(self) -> tuple[Hold, ...]:
+        """Return the holds that have not run out, oldest first."""
+        with answering():
+            found = cast(list[bytes], self._redis.hvals(HOLDS))
+        now = self._now()
+        holds = (Hold.model_validate_json(record) for record in found)
+        alive = (hold for hold in holds if hold.expires is None or now < hold.expires)
+        return tuple(sorted(alive, key=lambda hold: hold.at))
+
+    def release_hold(self, service: str, environment: str) -> Hold | None:
+        """Remove a hold, and return it if it has not run out; "" is every service."""
+        held = place(service, environment)
+        with answering(), self._redis.pipeline(transaction=True) as pipe:
+            pipe.hget(HOLDS, held)
+            pipe.hdel(HOLDS, held)
+            found, _ = pipe.execute()
+        hold = Hold.model_validate_json(found) if found else None
+        return hold if hold and (hold.expires is None or self._now() < hold.expires) else None
+
+    def report(self, operation_id: str, entry: dict[str, Any]) -> None:
+        """Add a line of progress; it wakes the delivery of the thread that claimed the operation."""
+        with answering():
+            owner = cast(bytes | None, self._redis.get(_owner_key(operation_id)))
+            wake_up = self._queues.wake_up("deliver", owner.decode() if owner else "")
+            header = {
+                "progress": _progress_key(operation_id),
+                "most": PROGRESS_LINES,
+                "seconds": PROGRESS_SECONDS,
+                "due": due_key("deliver"),
+                "grace_ms": SHOW_WITHIN_MS,
+                "job": wake_up.header,
+            } | ({"thread": owner.decode()} if owner else {})
+            line = json.dumps(entry, separators=(",", ":"), default=str)
+            self._report(args=(json.dumps(header), line, *wake_up.fields))
+
+    def progress(self, operation_id: str) -> tuple[dict[str, Any], ...]:
+        """Return the lines of progress that are kept, oldest first."""
+        with answering():
+            found = cast(list[Any], self._redis.xrange(_progress_key(operation_id)))
+        return tuple(json.loads(fields[b"e"]) for _, fields in found)
+
+
+def place(service: str, environment: str) -> str:
+    """Name a service in an environment; "" is every service."""
+    return f"{service or '*'}/{environment}"
+
+
+def claim_refused(claim: Operation, detail: bytes | int) -> ClaimRefusedError:
+    """Say what stands in the way: the stored record of another operation, or the fence that is next."""
+    if isinstance(detail, bytes):
+        return busy(claim, _OPERATION.validate_json(detail))
+    return fence_moved(claim, detail)
+
+
+def _lease_key(operation_id: str) -> str:
+    return f"{PREFIX}lease:{operation_id}"
+
+
+def _owner_key(operation_id: str) -> str:
+    return f"{PREFIX}operation:{operation_id}"
+
+
+def _progress_key(operation_id: str) -> str:
+    return f"{PREFIX}progress:{operation_id}"

@@ -1,0 +1,294 @@
+"""Keeps threads in Redis: a stream each, and one script that makes an append all or nothing.
+
+What an append asks for is written down here; what it does is in `store_scripts/append.lua`. How a
+thread is sealed is `chain`'s, how wake-ups are stored is `queue`'s.
+"""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import Any, cast
+
+import redis
+
+from deploy.locks import Hold
+from deploybot.chain import Entry, seal, tampered, verify
+from deploybot.errors import ConflictError, DuplicateError, StoreUnavailableError
+from deploybot.events import Event
+from deploybot.keeping import Job
+from deploybot.operations import Operations, claim_refused
+from deploybot.ports import Operation, Page
+from deploybot.queue import PREFIX, Queues, answering, due_key, script
+from deploybot.thread import Thread
+
+DAY = 24 * 3600
+DEDUPE_SECONDS = 30 * DAY
+ALIAS_SECONDS = 90 * DAY
+DELIVERY_GRACE_MS = 5000
+"""How long the delivery enqueued with an append may take before the clock enqueues another."""
+PATIENCE = 2.0
+"""Seconds an append whose outcome is unknown is tried again."""
+
+THREADS = f"{PREFIX}threads"
+JOBS: tuple[Job, ...] = ("advance", "operate", "deliver")
+
+_UNKNOWN = (redis.ConnectionError, redis.TimeoutError)
+_Reply = list[Any]
+
+
+class RedisStore:
+    """Threads in one Redis.
+
+    `connection` must send each command once (`redis_safety.client`), `key` seals the events, `now`
+    is the clock that timers are set by, `lease_seconds` is how long a silent worker keeps its operation.
+    """
+
+    def __init__(
+        self,
+        connection: redis.Redis,
+        *,
+        key: bytes,
+        now: Callable[[], datetime],
+        lease_seconds: float = 20.0,
+    ) -> None:
+        self._redis = connection
+        self._key = key
+        self._now = now
+        self._append = script(connection, "append", "enqueue")
+        self._delivered = script(connection, "delivered")
+        self.queues = Queues(connection)
+        self.operations = Operations(connection, self.queues, now=now, lease_seconds=lease_seconds)
+
+    # -- threads -------------------------------------------------------------------
+
+    def load(self, thread_id: str) -> Thread:
+        """Return the whole thread, verified; an empty one when nobody has written to it."""
+        return self.refresh(Thread(thread_id))
+
+    def refresh(self, thread: Thread) -> Thread:
+        """Return the thread with what was stored since; reads and verifies only that.
+
+        Raises TamperedError when an event does not verify or has disappeared.
+        """
+        known = len(thread.events)
+        with answering(), self._redis.pipeline(transaction=False) as pipe:
+            pipe.xlen(stream_key(thread.id))
+            pipe.xrange(stream_key(thread.id), min=f"({known}-0" if known else "-")
+            length, found = pipe.execute()
+        if length < known:
+            raise tampered(thread.id, length + 1, "has disappeared")
+        return verify(self._key, thread, _unbroken(thread, found))
+
+    def append(
+        self,
+        thread: Thread,
+        *events: Event,
+        dedupe: Sequence[str] = (),
+        aliases: Sequence[str] = (),
+        claim: Operation | None = None,
+        release: Operation | None = None,
+        hold: Hold | None = None,
+    ) -> Thread:
+        """Store the events behind the thread's last one, all or nothing; see `ports.Store`.
+
+        Raises StoreUnavailableError when the store does not answer: the events may then be stored
+        or not, and the same append may be tried again without harm.
+        """
+        entries = seal(self._key, thread, events)
+        grown = thread.extended(*events, head=entries[-1].mac) if entries else thread
+        header = self._moved(thread, grown) | {
+            "expected": len(thread.events),
+            "events": len(entries),
+            "dedupe": [f"{PREFIX}seen:{key}" for key in dedupe],
+            "aliases": [_alias_key(alias) for alias in aliases],
+        }
+        header |= self.operations.asked(thread.id, claim=claim, release=release, hold=hold)
+        wake_ups = [self.queues.wake_up("deliver", thread.id)]
+        if job := grown.job():
+            wake_ups.append(self.queues.wake_up(job, thread.id))
+        header["jobs"] = [wake_up.header for wake_up in wake_ups]
+        arguments: list[Any] = [json.dumps(header)]
+        for entry in entries:
+            arguments += (entry.body, entry.mac)
+        for wake_up in wake_ups:
+            arguments += wake_up.fields
+        reply = self._once(thread, entries, arguments)
+        _raise_if_refused(reply, thread, dedupe, claim)
+        return grown
+
+    def _once(self, thread: Thread, entries: tuple[Entry, ...], arguments: list[Any]) -> _Reply:
+        """Run the append, and find out what became of it when the reply is lost.
+
+        A second try cannot store the events twice, because the script compares the length; what it
+        refuses was stored by the first try if the stored MACs are ours.
+        """
+        deadline = time.monotonic() + PATIENCE
+        in_doubt = False
+        while True:
+            try:
+                with answering():
+                    reply: _Reply = self._append(args=arguments)
+                break
+            except StoreUnavailableError as error:
+                if not isinstance(error.__cause__, _UNKNOWN) or time.monotonic() > deadline:
+                    raise
+                in_doubt = True
+                threading.Event().wait(0.05)
+        if in_doubt and reply[0] != b"stored" and self._is_stored(thread, entries):
+            return [b"stored"]
+        return reply
+
+    def _is_stored(self, thread: Thread, entries: tuple[Entry, ...]) -> bool:
+        first = len(thread.events) + 1
+        with answering():
+            found = self._redis.xrange(
+                stream_key(thread.id), f"{first}-0", f"{first + len(entries) - 1}-0"
+            )
+        stored = [fields[b"m"].decode() for _, fields in cast(list[Any], found)]
+        return bool(entries) and stored == [entry.mac for entry in entries]
+
+    def _moved(self, before: Thread, after: Thread) -> dict[str, Any]:
+        """Say under which status and due times the clock and the lists find the thread from now on."""
+        now = self._now()
+        due = after.due(now)
+        times: dict[Job, int] = {after.due_job(): round(due.timestamp() * 1000)} if due else {}
+        times["deliver"] = round(now.timestamp() * 1000) + DELIVERY_GRACE_MS
+        return {
+            "thread": after.id,
+            "stream": stream_key(after.id),
+            "threads": THREADS,
+            "dedupe_seconds": DEDUPE_SECONDS,
+            "alias_seconds": ALIAS_SECONDS,
+            "was": _status_key(before.status),
+            "status": _status_key(after.status),
+            "due": [
+                {"key": due_key(job)} | ({"at": times[job]} if job in times else {}) for job in JOBS
+            ],
+        }
+
+    # -- finding threads -----------------------------------------------------------
+
+    def find(self, alias: str) -> str | None:
+        """Return the thread that this alias names, if any."""
+        with answering():
+            found = cast(bytes | None, self._redis.get(_alias_key(alias)))
+        return found.decode() if found else None
+
+    def name(self, alias: str, thread_id: str) -> None:
+        """Let this alias find the thread, for 90 days."""
+        with answering():
+            self._redis.set(_alias_key(alias), thread_id, ex=ALIAS_SECONDS)
+
+    def list(self, *, status: str = "", limit: int = 50, cursor: str = "") -> Page:
+        """Return threads by last activity, newest first; all, or those of one status."""
+        key = _status_key(status) if status else THREADS
+        before, _, last = cursor.partition("-")
+        with answering():
+            ties = self._redis.zrevrangebyscore(key, before, before) if cursor else []
+            seen = sum(member.decode() >= last for member in cast(list[bytes], ties))
+            found = self._redis.zrevrangebyscore(
+                key, before or "+inf", "-inf", start=seen, num=limit + 1, withscores=True
+            )
+        rows = [(member.decode(), int(score)) for member, score in cast(list[Any], found)]
+        more = len(rows) > limit
+        rows = rows[:limit]
+        return Page(
+            threads=tuple(member for member, _ in rows),
+            cursor=f"{rows[-1][1]}-{rows[-1][0]}" if more and rows else "",
+        )
+
+    # -- operations, holds and progress --------------------------------------------
+
+    def next_fence(self, service: str, environment: str) -> int:
+        """Return the fence that the next claim must carry."""
+        return self.operations.next_fence(service, environment)
+
+    def operation(self, service: str, environment: str) -> Operation | None:
+        """Return what runs there now, or died there and is not yet settled."""
+        return self.operations.at(service, environment)
+
+    def heartbeat(self, operation: Operation) -> None:
+        """Renew the lease; raises LeaseLostError when it is no longer this operation's."""
+        self.operations.heartbeat(operation)
+
+    def lease_is_alive(self, operation: Operation) -> bool:
+        """Tell whether a worker still renews this operation's lease."""
+        return self.operations.lease_is_alive(operation)
+
+    def holds(self) -> tuple[Hold, ...]:
+        """Return what people or rollbacks hold now."""
+        return self.operations.holds()
+
+    def release_hold(self, service: str, environment: str) -> Hold | None:
+        """Remove a hold, and return it; `service` is "" for a hold of the whole environment."""
+        return self.operations.release_hold(service, environment)
+
+    def report(self, operation_id: str, entry: dict[str, Any]) -> None:
+        """Add to the operation's progress: not an event, gone after a day; wakes its delivery."""
+        self.operations.report(operation_id, entry)
+
+    def progress(self, operation_id: str) -> tuple[dict[str, Any], ...]:
+        """Return the operation's progress so far, oldest first."""
+        return self.operations.progress(operation_id)
+
+    # -- what was told -------------------------------------------------------------
+
+    def sent(self, thread_id: str) -> dict[str, str]:
+        """Return what the outbox has noted of this thread: message key → its own JSON."""
+        with answering():
+            found = cast(dict[bytes, bytes], self._redis.hgetall(_outbox_key(thread_id)))
+        return {key.decode(): value.decode() for key, value in found.items()}
+
+    def note_sent(self, thread_id: str, key: str, value: str) -> None:
+        """Note that a message went out, and where."""
+        with answering():
+            self._redis.hset(_outbox_key(thread_id), key, value)
+
+    def delivered(self, thread_id: str, length: int) -> None:
+        """Note that everything up to this length was told."""
+        with answering():
+            keys = (stream_key(thread_id), due_key("deliver"))
+            self._delivered(keys=keys, args=(thread_id, length))
+
+
+def stream_key(thread_id: str) -> str:
+    """Name the stream that is the thread."""
+    return f"{PREFIX}thread:{thread_id}"
+
+
+def _status_key(status: str) -> str:
+    return f"{PREFIX}status:{status}"
+
+
+def _alias_key(alias: str) -> str:
+    return f"{PREFIX}alias:{alias}"
+
+
+def _outbox_key(thread_id: str) -> str:
+    return f"{PREFIX}outbox:{thread_id}"
+
+
+def _unbroken(thread: Thread, found: Iterable[Any]) -> Iterator[Entry]:
+    """Read the entries of a stream, and make sure that none is missing or misplaced."""
+    for number, (entry_id, fields) in enumerate(found, start=len(thread.events) + 1):
+        if entry_id != b"%d-0" % number or fields.keys() != {b"e", b"m"}:
+            raise tampered(thread.id, number, "is missing or was replaced")
+        yield Entry(fields[b"e"], fields[b"m"].decode(errors="replace"))
+
+
+def _raise_if_refused(
+    reply: _Reply, thread: Thread, dedupe: Sequence[str], claim: Operation | None
+) -> None:
+    match reply:
+        case [b"stored", *_]:
+            return
+        case [b"duplicate", int(index), bytes(holder)]:
+            raise DuplicateError(dedupe[index - 1], holder.decode())
+        case [b"conflict", int(length)]:
+            raise ConflictError(thread.id, len(thread.events), length)
+        case [b"busy" | b"fence", detail] if claim:
+            raise claim_refused(claim, detail)
+        case _:
+            raise StoreUnavailableError(f"The store answered {reply!r}, which is not understood.")
