@@ -1,0 +1,95 @@
+"""The clock: wakes what is due, and what nobody woke; what due means is the store's to say."""
+
+import logging
+import threading
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import redis
+
+from deploybot.errors import StoreUnavailableError
+from deploybot.queue import PREFIX, QUEUES, Queues, answering
+from deploybot.redis_safety import client
+
+logger = logging.getLogger(__name__)
+
+LEASE_KEY = f"{PREFIX}clock"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClockSettings:
+    """How often the clock looks, and how long it waits before it wakes a thread again, in seconds."""
+
+    tick_seconds: float = 1.0
+    sweep_seconds: float = 10.0
+    lease_seconds: float = 10.0
+    """How long after one clock's last sign another takes over."""
+
+
+class Clock:
+    """One clock of possibly several: the one that holds the lease sweeps, the others wait.
+
+    `also` is called once a tick by that one, for whatever else must happen now and then.
+    """
+
+    def __init__(
+        self,
+        connection: redis.Redis,
+        settings: ClockSettings | None = None,
+        *,
+        also: Sequence[Callable[[], None]] = (),
+    ) -> None:
+        self._redis = connection
+        self._settings = settings or ClockSettings()
+        self._queues = Queues(connection)
+        self._also = also
+        self._name = uuid.uuid4().hex
+        self._ticks_to_renewal = 0
+
+    def run(self, stop: threading.Event) -> None:
+        """Tick until `stop` is set; Redis being away for a while ends nothing."""
+        while not stop.is_set():
+            try:
+                self.tick()
+            except (StoreUnavailableError, redis.RedisError):
+                logger.warning("the clock cannot reach Redis", extra={"action": "tick"})
+                self._ticks_to_renewal = 0
+            stop.wait(self._settings.tick_seconds)
+
+    def tick(self) -> int:
+        """Wake every thread whose time has come; return how many wake-ups were enqueued."""
+        if not self._is_mine():
+            return 0
+        with answering():
+            woken = sum(
+                self._queues.sweep(job, again_seconds=self._settings.sweep_seconds)
+                for job in QUEUES
+            )
+        if woken:
+            logger.info("woke threads", extra={"action": "sweep", "woken": woken})
+        for task in self._also:
+            task()
+        return woken
+
+    def _is_mine(self) -> bool:
+        """Hold the lease, renewed a few times in its life: each renewal is a write to the disk."""
+        if self._ticks_to_renewal > 0:
+            self._ticks_to_renewal -= 1
+            return True
+        milliseconds = round(self._settings.lease_seconds * 1000)
+        with answering():
+            if not self._redis.set(LEASE_KEY, self._name, nx=True, px=milliseconds):
+                holder = cast(bytes | None, self._redis.get(LEASE_KEY))
+                if holder != self._name.encode() or not self._redis.pexpire(
+                    LEASE_KEY, milliseconds
+                ):
+                    return False
+        self._ticks_to_renewal = int(self._settings.lease_seconds / 3 / self._settings.tick_seconds)
+        return True
+
+
+def run(url: str, settings: ClockSettings, stop: threading.Event) -> None:
+    """Run a clock on its own connection until `stop` is set."""
+    Clock(client(url), settings).run(stop)

@@ -1,0 +1,194 @@
+"""Keeps one process per queue and the clock running, and ends them in order; the processes' work is elsewhere."""
+
+import functools
+import gc
+import importlib
+import logging
+import os
+import selectors
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+
+from workers import clock
+from workers.clock import ClockSettings
+from workers.worker import WorkerSettings, die_with_parent, worker_for
+
+logger = logging.getLogger(__name__)
+
+PRELOADED = ("workers.jobs", "openai", "slack_sdk")
+"""Imported once, before forking: a job then starts in milliseconds."""
+PROCESSES = ("threads", "deliveries", "operations", "operations")
+"""One process a queue, but two for operations: a dead deploy is settled while another runs."""
+CLOCK = "clock"
+HEALTHY_SECONDS = 30.0
+FIRST_PAUSE = 0.1
+LONGEST_PAUSE = 30.0
+_HEARD = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PoolSettings:
+    """What the pool runs: a queue named twice gets two processes."""
+
+    url: str
+    queues: Sequence[str] = PROCESSES
+    with_clock: bool = True
+    worker: WorkerSettings = field(default_factory=WorkerSettings)
+    clock: ClockSettings = field(default_factory=ClockSettings)
+    preload: Sequence[str] = PRELOADED
+
+
+@dataclass
+class _Child:
+    """One process that is to run: `start_at` is when it may be started, again."""
+
+    name: str
+    main: Callable[[], None]
+    pid: int = 0
+    started: float = 0.0
+    start_at: float = 0.0
+    pause: float = FIRST_PAUSE
+
+
+class Pool:
+    """The supervisor; call `run` from the main thread of a process that does nothing else."""
+
+    def __init__(self, settings: PoolSettings) -> None:
+        self._settings = settings
+        self._children = [
+            _Child(queue, functools.partial(self._work, queue)) for queue in settings.queues
+        ]
+        if settings.with_clock:
+            self._children.append(_Child(CLOCK, self._tick))
+        self._stopping = False
+
+    def run(self) -> int:
+        """Run until SIGTERM or SIGINT and every process has finished its job; return the exit code."""
+        for name in self._settings.preload:
+            importlib.import_module(name)
+        gc.collect()
+        gc.freeze()  # what is loaded now stays shared with every forked process
+        with _signals() as wait_for_signal:
+            while True:
+                self._reap()
+                if self._stopping and not any(child.pid for child in self._children):
+                    return 0
+                if not self._stopping:
+                    self._start_missing()
+                for number in wait_for_signal(self._seconds_to_next_start()):
+                    if number != signal.SIGCHLD:
+                        self._stop()
+
+    def _start_missing(self) -> None:
+        now = time.monotonic()
+        for child in self._children:
+            if not child.pid and child.start_at <= now:
+                child.started = now
+                child.pid = self._fork(child)
+                logger.info(
+                    "started a process",
+                    extra={"action": "start", "role": child.name, "child": child.pid},
+                )
+
+    def _fork(self, child: _Child) -> int:
+        parent = os.getpid()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        pid = os.fork()
+        if pid:
+            return pid
+        code = 1
+        try:
+            for number in _HEARD:
+                signal.signal(number, signal.SIG_DFL)
+            signal.set_wakeup_fd(-1)
+            os.setpgid(0, 0)  # Ctrl-C reaches the pool alone, which then ends everybody once
+            die_with_parent(signal.SIGTERM, parent=parent)
+            child.main()
+            code = 0
+        except BaseException:  # whatever it is, this copy of the pool must not go on
+            logger.exception("a process ended", extra={"action": "end", "role": child.name})
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code)
+
+    def _work(self, queue: str) -> None:
+        worker_for(queue, self._settings.url, self._settings.worker).work(logging_level="WARNING")
+
+    def _tick(self) -> None:
+        stop = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.set())
+        clock.run(self._settings.url, self._settings.clock, stop)
+
+    def _reap(self) -> None:
+        for child in self._children:
+            if not child.pid:
+                continue
+            try:
+                pid, status = os.waitpid(child.pid, os.WNOHANG)
+            except ChildProcessError:  # reaped by somebody else in this process
+                pid, status = child.pid, 0
+            if pid:
+                child.pid = 0
+                self._plan_restart(child, os.waitstatus_to_exitcode(status))
+
+    def _plan_restart(self, child: _Child, code: int) -> None:
+        """Start it again at once if it had been well, else after a pause that doubles."""
+        now = time.monotonic()
+        if self._stopping:
+            return
+        if now - child.started > HEALTHY_SECONDS:
+            child.pause = FIRST_PAUSE
+        child.start_at = now + child.pause - FIRST_PAUSE
+        child.pause = min(2 * child.pause, LONGEST_PAUSE)
+        logger.error(
+            "a process ended unasked",
+            extra={"action": "restart", "role": child.name, "code": code},
+        )
+
+    def _seconds_to_next_start(self) -> float | None:
+        if self._stopping:
+            return None
+        missing = [child.start_at for child in self._children if not child.pid]
+        return max(0.0, min(missing) - time.monotonic()) if missing else None
+
+    def _stop(self) -> None:
+        """Let every process finish its job; asked a second time, the workers drop theirs."""
+        self._stopping = True
+        logger.info("stopping", extra={"action": "stop"})
+        for child in self._children:
+            if child.pid:
+                with suppress(ProcessLookupError):
+                    os.kill(child.pid, signal.SIGTERM)
+
+
+@contextmanager
+def _signals() -> Iterator[Callable[[float | None], bytes]]:
+    """Yield a function that waits for signals, at most so many seconds, and returns their numbers."""
+    reader, writer = socket.socketpair()
+    with reader, writer, selectors.DefaultSelector() as selector:
+        reader.setblocking(False)  # noqa: FBT003 - the library's own signature
+        writer.setblocking(False)  # noqa: FBT003
+        selector.register(reader, selectors.EVENT_READ)
+        before = {number: signal.signal(number, lambda *_: None) for number in _HEARD}
+        earlier = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
+
+        def wait(seconds: float | None) -> bytes:
+            if not selector.select(seconds):
+                return b""
+            return reader.recv(4096)
+
+        try:
+            yield wait
+        finally:
+            signal.set_wakeup_fd(earlier)
+            for number, handler in before.items():
+                signal.signal(number, handler)
