@@ -1,0 +1,182 @@
+"""What a verified Slack payload means: words, a yes, a no, a choice; acting on it is `web.slack`'s.
+
+Pure: no network, no store, no clock. What cannot be read is refused with a sentence; what is read
+and concerns nobody is `Ignored` with the reason.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from deploybot.events import SlackMessageReceived
+from deploybot.inbound.slack_buttons import (
+    APPROVE,
+    CHOOSE,
+    DENIAL,
+    DENY,
+    WORDS,
+    Reference,
+    chosen_block,
+    message_alias,
+)
+from deploybot.inbound.slack_payloads import (
+    Action,
+    Callback,
+    Click,
+    Home,
+    Json,
+    Submission,
+    bot_of,
+    parsed,
+    unreadable,
+)
+from deploybot.inbound.slack_text import mentions, readable, without_address
+from deploybot.inbox import Answer
+from deploybot.ports import People
+from deploybot.thread import thread_id_for
+
+_SAID_BY_PEOPLE = {None, "thread_broadcast", "file_share", "me_message"}
+
+
+@dataclass(frozen=True)
+class Words:
+    """Somebody's message, ready to be stored, and how its thread is found.
+
+    `alias` finds the thread that the bot already takes part in; `begins` is the id of the thread
+    which the message begins when there is none, "" when it was not said to the bot.
+    """
+
+    event: SlackMessageReceived
+    alias: str
+    begins: str
+    dedupe: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Ignored:
+    """Heard, and of no concern."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Pressed:
+    """Approve or Deny on a card, and what is needed to answer the click; a no has no words yet."""
+
+    answer: Answer
+    channel: str
+    trigger: str
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """One of a question's choices, by its index as shown, and who chose it."""
+
+    thread: str
+    question_id: str
+    index: int
+    by: str
+    user: str
+    delivery: str
+
+
+def read_message(payload: Json, home: Home, people: People, now: datetime) -> Words | Ignored:
+    """Return what somebody said, or why it is of no concern.
+
+    Raises InboundError (400) when it is a new message by a person and garbled.
+    """
+    event = payload.get("event")
+    if not isinstance(event, dict):
+        raise unreadable("no event")
+    bot = home.bot_user or bot_of(payload)
+    if event.get("bot_id") or (bot and event.get("user") == bot):
+        return Ignored("said by a bot")
+    new = not (event.get("hidden") or event.get("edited"))
+    subtype = event.get("subtype")
+    if not new or not isinstance(subtype, str | None) or subtype not in _SAID_BY_PEOPLE:
+        return Ignored("not a new message")
+    callback = parsed(Callback, payload)
+    said = callback.event
+    root = said.thread_ts or said.ts
+    direct = said.channel_type == "im" or said.channel.startswith("D")
+    # A post with a mention comes as two events in any order: the first to come begins the thread.
+    addressed = direct or said.type == "app_mention" or mentions(said.text, bot)
+    by = people.by_slack(said.user)
+    delivery = f"slack:msg:{said.channel}:{said.ts}"
+    return Words(
+        event=SlackMessageReceived(
+            at=now,
+            by=by,
+            delivery=delivery,
+            channel=said.channel,
+            ts=said.ts,
+            thread_ts=root,
+            user=said.user,
+            name=people.name(by),
+            text=readable(without_address(said.text, bot), _names(people, bot)),
+        ),
+        alias=message_alias(said.channel, root),
+        begins=thread_id_for("slack", callback.team_id, said.channel, root) if addressed else "",
+        dedupe=(delivery, f"slack:event:{callback.event_id}"),
+    )
+
+
+def read_click(payload: Json, people: People) -> Pressed | Chosen | Ignored:
+    """Return which button was pressed on what; raises InboundError (400) when it is garbled."""
+    click = parsed(Click, payload)
+    action, where, user = click.actions[0], click.container, click.user.id
+    team = click.team.id if click.team else ""
+    delivery = (
+        f"slack:click:{team}:{where.channel_id}:{where.message_ts}:{user}"
+        f":{action.action_id}:{action.action_ts}"
+    )
+    by = people.by_slack(user)
+    if action.action_id.partition(":")[0] == CHOOSE:
+        return _chosen(action, by, user, delivery)
+    if action.action_id not in {APPROVE, DENY}:
+        return Ignored("no such button")
+    about = Reference.loads(action.value)
+    answer = Answer(
+        thread=about.thread,
+        request_id=about.request,
+        digest=about.digest,
+        approved=action.action_id == APPROVE,
+        comment="",
+        by=by,
+        channel="slack",
+        address=user,
+        delivery=delivery,
+    )
+    return Pressed(answer, where.channel_id, click.trigger_id)
+
+
+def read_denial(payload: Json, people: People) -> Answer:
+    """Return the denial that the dialog was sent with; its words may be blank."""
+    sent = parsed(Submission, payload)
+    about = Reference.loads(sent.view.private_metadata)
+    given = sent.view.state.values.get(DENIAL, {}).get(WORDS)
+    user = sent.user.id
+    return Answer(
+        thread=about.thread,
+        request_id=about.request,
+        digest=about.digest,
+        approved=False,
+        comment=(given.value or "").strip() if given else "",
+        by=people.by_slack(user),
+        channel="slack",
+        address=user,
+        delivery=f"slack:view:{sent.view.id}:{sent.view.hash}",
+    )
+
+
+def _chosen(action: Action, by: str, user: str, delivery: str) -> Chosen | Ignored:
+    about = chosen_block(action.block_id)
+    index = action.selected_option.value if action.selected_option else action.value
+    if about is None or not (index.isascii() and index.isdigit() and len(index) < 4):
+        return Ignored("no such choice")
+    thread, question = about
+    return Chosen(thread, question, int(index), by, user, delivery)
+
+
+def _names(people: People, bot: str) -> Callable[[str], str]:
+    return lambda user: "deploybot" if user == bot else people.name(people.by_slack(user))

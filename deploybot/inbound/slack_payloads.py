@@ -1,0 +1,163 @@
+"""The parts of Slack's payloads that are read, and nothing of what they mean: that is `slack`'s."""
+
+import json
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
+from urllib.parse import parse_qs
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from deploybot.errors import InboundError
+
+Json = dict[str, Any]
+T = TypeVar("T", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Home:
+    """The one app in the one workspace that is listened to; "" leaves a part unchecked."""
+
+    team: str = ""
+    app: str = ""
+    bot_user: str = ""
+
+
+class _Part(BaseModel):
+    """Slack adds keys at any time."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Id(_Part):
+    """Something named by its id alone."""
+
+    id: str = Field(min_length=1)
+
+
+class Said(_Part):
+    """A message event; `ts` and `thread_ts` are Slack's message ids."""
+
+    type: Literal["app_mention", "message"]
+    user: str = Field(min_length=1)
+    channel: str = Field(min_length=1)
+    ts: str = Field(min_length=1)
+    thread_ts: str = ""
+    channel_type: str = ""
+    text: str = ""
+
+
+class Callback(_Part):
+    """The envelope of the Events API."""
+
+    event_id: str = Field(min_length=1)
+    team_id: str = Field(min_length=1)
+    event: Said
+
+
+class Container(_Part):
+    """The message that was clicked on."""
+
+    channel_id: str = Field(min_length=1)
+    message_ts: str = Field(min_length=1)
+    thread_ts: str = ""
+
+
+class Option(_Part):
+    """What was picked in a menu."""
+
+    value: str
+
+
+class Action(_Part):
+    """The element that was clicked."""
+
+    action_id: str
+    action_ts: str
+    block_id: str = ""
+    value: str = ""
+    selected_option: Option | None = None
+
+
+class Click(_Part):
+    """A `block_actions` payload."""
+
+    team: Id | None = None
+    user: Id
+    container: Container
+    actions: tuple[Action, ...] = Field(min_length=1)
+    trigger_id: str = ""
+
+
+class Input(_Part):
+    """What was typed."""
+
+    value: str | None = None
+
+
+class State(_Part):
+    """What was typed where: block id → action id → input."""
+
+    values: dict[str, dict[str, Input]]
+
+
+class View(_Part):
+    """A dialog as it was sent off."""
+
+    id: str
+    hash: str = ""
+    private_metadata: str
+    state: State
+
+
+class Submission(_Part):
+    """A `view_submission` payload."""
+
+    user: Id
+    view: View
+
+
+def read_body(body: bytes, content_type: str) -> Json:
+    """Return the JSON object of a request; raises InboundError (400) when there is none."""
+    try:
+        text = body.decode()
+        if content_type.partition(";")[0].strip().casefold() != "application/json":
+            form = parse_qs(text, strict_parsing=True, max_num_fields=100)
+            text = form["payload"][0]
+        payload = json.loads(text)
+    except (ValueError, KeyError, RecursionError):
+        raise unreadable("neither JSON nor a form with a payload") from None
+    if not isinstance(payload, dict):
+        raise unreadable("not a JSON object")
+    return payload
+
+
+def check_home(payload: Json, home: Home) -> None:
+    """Refuse what was sent for another app or from another workspace: InboundError (401)."""
+    team = payload.get("team")
+    given = payload.get("team_id") or (team.get("id") if isinstance(team, dict) else None)
+    if home.app and payload.get("api_app_id") != home.app:
+        raise InboundError("This request is for another app; nothing was stored.")
+    if home.team and given != home.team:
+        raise InboundError("This request is from another workspace; nothing was stored.")
+
+
+def parsed(kind: type[T], payload: Json) -> T:
+    """Return the payload as this kind; raises InboundError (400) naming what is wrong with it."""
+    try:
+        return kind.model_validate(payload)
+    except ValidationError as error:
+        where = ".".join(str(step) for step in error.errors()[0]["loc"])
+        raise unreadable(f"{where} is missing or garbled") from None
+
+
+def bot_of(payload: Json) -> str:
+    """Return the user id of the bot that the event was delivered to, by Slack's own word; or ""."""
+    given = payload.get("authorizations")
+    first = given[0] if isinstance(given, list) and given else None
+    user = first.get("user_id") if isinstance(first, dict) and first.get("is_bot") else ""
+    return user if isinstance(user, str) else ""
+
+
+def unreadable(why: str) -> InboundError:
+    """Return the error for a request that is genuine and makes no sense."""
+    return InboundError(f"The request cannot be read ({why}); nothing was stored.", status=400)
