@@ -1,0 +1,1 @@
+"""The faces of the workspace over HTTP: Slack's API, people's actions, control for tests, the page."""
