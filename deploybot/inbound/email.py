@@ -1,0 +1,233 @@
+"""A mail as it arrived: who wrote it, surely or not, and what; where it belongs is `email_intake`'s.
+
+Pure: bytes in, a `Mail` or the reason why there is none out. Nothing here raises on bad mail.
+"""
+
+import hashlib
+import hmac
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from email import policy
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.parser import BytesParser
+from typing import Protocol, runtime_checkable
+
+from deploybot.errors import InboundError
+from deploybot.inbound.email_authentication import LONGEST, passes_dmarc
+from deploybot.inbound.email_body import text_of
+from deploybot.mail import MailSettings
+
+WINDOW = 300
+"""Seconds that a signed delivery stays good."""
+TEXT = 20_000
+"""Characters of a mail's text that are kept; the rest is cut off."""
+ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+HOST = r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)"
+ADDRESS = rf"{ATOM}(?:\.{ATOM})*@{HOST}(?:\.{HOST})+"
+FROM = re.compile(
+    rf'(?:(?:"(?:[^"\\\r\n]|\\[\x20-\x7e])*"|[^"<>@,;:()\\]*)\s*<({ADDRESS})>|({ADDRESS}))'
+)
+MESSAGE_ID = re.compile(r"<[^<>\s]{1,250}>")
+INVISIBLE = re.compile(
+    "[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\u200b-\\u200f\\u202a-\\u202e\\u2060-\\u2069\\ufeff]"
+)
+
+
+@dataclass(frozen=True)
+class Mail:
+    """One mail by one sender; `verified` says that the sender's domain vouched for it."""
+
+    address: str
+    name: str
+    verified: bool
+    subject: str
+    body: str
+    """The plain text, quotations and all."""
+    message_id: str
+    references: tuple[str, ...]
+    """Message-IDs that it answers, the nearest first."""
+    codes: tuple[str, ...]
+    digest: str
+    """SHA-256 of the mail as it came, in hex."""
+
+    @property
+    def semantic(self) -> str:
+        """Return what makes this the same mail, however often and by whichever way it comes."""
+        parts = (self.address, self.message_id, self.subject, self.body)
+        return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Unwanted:
+    """Not a person's words: a machine answered, or the bot's own mail came back."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Quarantined:
+    """A mail that cannot be read safely; kept as a note, never as words."""
+
+    reason: str
+    digest: str
+    size: int
+
+
+def sign(secret: str, timestamp: int, body: bytes) -> dict[str, str]:
+    """Return the headers with which a mail server hands in a message; `timestamp` in seconds."""
+    return {
+        "X-Deploybot-Timestamp": str(timestamp),
+        "X-Deploybot-Signature": f"sha256={_signature(secret, str(timestamp), body)}",
+    }
+
+
+def verify(
+    secrets: Sequence[str], body: bytes, headers: Sequence[tuple[str, str]], now: datetime
+) -> None:
+    """Refuse what none of the secrets signed within the last five minutes (InboundError, 401)."""
+    stamps = [value for name, value in headers if name.casefold() == "x-deploybot-timestamp"]
+    claims = [value for name, value in headers if name.casefold() == "x-deploybot-signature"]
+    if len(stamps) != 1 or not re.fullmatch(r"[0-9]{1,12}", stamps[0], re.ASCII):
+        raise InboundError("X-Deploybot-Timestamp is missing or no number; nothing was stored.")
+    if len(claims) != 1 or not re.fullmatch(r"sha256=[0-9a-f]{64}", claims[0]):
+        raise InboundError("X-Deploybot-Signature is missing or garbled; nothing was stored.")
+    age = abs(now.timestamp() - int(stamps[0]))
+    if age > WINDOW:
+        raise InboundError(
+            f"The delivery is {age:.0f} s old, more than {WINDOW} s; nothing was stored. "
+            "Compare the clocks of the two servers."
+        )
+    claimed = claims[0].removeprefix("sha256=")
+    genuine = [
+        hmac.compare_digest(_signature(secret, stamps[0], body), claimed)
+        for secret in secrets
+        if secret
+    ]
+    if not any(genuine):
+        raise InboundError(
+            "The signature does not fit the message; nothing was stored. "
+            "Both sides need the same DEPLOYBOT_EMAIL_SECRET."
+        )
+
+
+def read(raw: bytes, settings: MailSettings) -> Mail | Unwanted | Quarantined:
+    """Return what arrived; whatever cannot be read for certain is quarantined with the reason."""
+    try:
+        return _read(raw, settings)
+    except _UnreadableError as error:
+        reason = str(error)
+    except Exception as error:  # noqa: BLE001 - the parser has no closed list of its errors
+        reason = f"the mail cannot be parsed ({type(error).__name__})"
+    return Quarantined(reason, hashlib.sha256(raw).hexdigest(), len(raw))
+
+
+@runtime_checkable
+class _From(Protocol):
+    """What the parser makes of an address header."""
+
+    defects: tuple[Exception, ...]
+    addresses: tuple[Address, ...]
+
+
+class _UnreadableError(Exception):
+    """Why a mail goes into quarantine."""
+
+
+def _read(raw: bytes, settings: MailSettings) -> Mail | Unwanted:
+    if len(raw) > settings.max_bytes:
+        raise _UnreadableError(f"larger than {settings.max_bytes} bytes")
+    if len(re.findall(rb"(?i)content-type", raw)) > 2 * settings.max_parts:
+        raise _UnreadableError(f"more than {settings.max_parts} parts")
+    message = BytesParser(EmailMessage, policy=policy.default).parsebytes(raw)
+    if sum(1 for _ in message.walk()) > settings.max_parts:
+        raise _UnreadableError(f"more than {settings.max_parts} parts")
+    headers = [(name.casefold(), str(value)) for name, value in message.raw_items()]
+    if unwanted := _unwanted(headers, settings):
+        return Unwanted(unwanted)
+    address, name = _sender(message, headers)
+    if address == settings.address.casefold() or settings.codes_in(address):
+        return Unwanted("the bot's own mail")
+    if address.partition("@")[0] in ("mailer-daemon", "postmaster"):
+        return Unwanted("a bounce")
+    recipients = ("to", "cc", "delivered-to", "x-original-to", "envelope-to")
+    codes = [code for header in _all(headers, *recipients) for code in settings.codes_in(header)]
+    results = _all(headers, "authentication-results")
+    domain = address.rpartition("@")[2]
+    return Mail(
+        address=address,
+        name=name,
+        verified=passes_dmarc(results, settings.authserv_id, domain),
+        subject=_line(str(message.get("subject", "")))[:300],
+        body=_clean(text_of(message))[:TEXT],
+        message_id=next(iter(_ids(headers, "message-id")), ""),
+        references=tuple(
+            dict.fromkeys((*_ids(headers, "in-reply-to"), *reversed(_ids(headers, "references"))))
+        ),
+        codes=tuple(dict.fromkeys(codes)),
+        digest=hashlib.sha256(raw).hexdigest(),
+    )
+
+
+def _sender(message: EmailMessage, headers: list[tuple[str, str]]) -> tuple[str, str]:
+    """Return the one address in the one From header, in lower case, and the name beside it."""
+    values = _all(headers, "from")
+    if len(values) != 1:
+        raise _UnreadableError(f"{len(values)} From headers; there must be one")
+    plain = re.sub(r"\r?\n(?=[ \t])", "", values[0]).strip()
+    match = FROM.fullmatch(plain) if len(plain) <= LONGEST else None
+    if match is None:
+        raise _UnreadableError("the From header is not one plain address")
+    parsed: object = message["From"]
+    if not isinstance(parsed, _From) or parsed.defects or len(parsed.addresses) != 1:
+        raise _UnreadableError("the From header has defects")
+    address = (match[1] or match[2]).casefold()
+    if parsed.addresses[0].addr_spec.casefold() != address:
+        raise _UnreadableError("the From header can be read in two ways")
+    return address, _line(parsed.addresses[0].display_name)[:100]
+
+
+def _unwanted(headers: list[tuple[str, str]], settings: MailSettings) -> str:
+    """Return why these are not a person's words, or nothing."""
+    values = {
+        name: [value.strip().casefold() for value in _all(headers, name)] for name, _ in headers
+    }
+    if any(settings.list_id in value for value in values.get("list-id", [])):
+        return "the bot's own mail"
+    if "" in values.get("return-path", []) or "<>" in values.get("return-path", []):
+        return "a bounce: it has no sender"
+    if any(value.partition(";")[0].strip() != "no" for value in values.get("auto-submitted", [])):
+        return "an automatic answer (Auto-Submitted)"
+    if any(
+        value in ("bulk", "list", "junk", "auto_reply") for value in values.get("precedence", [])
+    ):
+        return "bulk mail (Precedence)"
+    for name in ("x-autoreply", "x-autorespond", "x-auto-response-suppress", "list-unsubscribe"):
+        if name in values:
+            return f"an automatic mail ({name})"
+    return ""
+
+
+def _all(headers: list[tuple[str, str]], *names: str) -> list[str]:
+    return [value for name, value in headers if name in names]
+
+
+def _ids(headers: list[tuple[str, str]], name: str) -> list[str]:
+    values = _all(headers, name)
+    return MESSAGE_ID.findall(values[0][:LONGEST])[:50] if len(values) == 1 else []
+
+
+def _line(text: str) -> str:
+    return " ".join(_clean(text).split())
+
+
+def _clean(text: str) -> str:
+    """Return the text without what cannot be stored or seen: half characters, bidi, zero-width."""
+    whole = text.encode("utf-8", "replace").decode()
+    return INVISIBLE.sub("", whole.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def _signature(secret: str, timestamp: str, body: bytes) -> str:
+    return hmac.digest(secret.encode(), timestamp.encode() + b"." + body, "sha256").hex()
