@@ -10,7 +10,14 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from deploy.errors import JournalError, OldFenceError, SeenApprovalError
-from deploy.records import RECORD, BeganRecord, Record, VerifiedRecord
+from deploy.records import (
+    RECORD,
+    BeganRecord,
+    ClosedRecord,
+    EndedRecord,
+    Record,
+    VerifiedRecord,
+)
 
 
 class Journal:
@@ -59,6 +66,17 @@ class Journal:
                 "Nothing was run; check that no older copy of the threads is in use."
             )
 
+    def close(self, record: ClosedRecord) -> None:
+        """Shut out an order whose worker was given up; one that has ended stays as it ended.
+
+        From here on its worker can neither begin it nor act for it, should it wake.
+        """
+        with self._locked() as file:
+            seen = self.of(record.approval_id)
+            if not any(isinstance(r, EndedRecord | ClosedRecord) for r in seen):
+                fence = max(record.fence, self._last_fence() or 0)
+                self._write(file, record.model_copy(update={"fence": fence}))
+
     def append(self, record: VerifiedRecord) -> None:
         """Add a record that belongs to no order."""
         with self._locked() as file:
@@ -69,19 +87,24 @@ class Journal:
         """Hold the journal while acting for the order with this fence, so that no other begins.
 
         Gives the function that writes records meanwhile; raises OldFenceError if a newer order
-        has begun.
+        has begun, or this one was closed.
         """
         with self._locked() as file:
-            if self._last_fence() != fence:
+            last = self._last_fenced()
+            if not isinstance(last, BeganRecord) or last.fence != fence:
                 raise OldFenceError(
-                    "A newer operation has begun at the target. This one changed nothing more; "
-                    "look at what the newer one did."
+                    "A newer operation has begun at the target, or this one was given up. It "
+                    "changed nothing more; look at what is live now."
                 )
             yield lambda record: self._write(file, record)
 
     def _last_fence(self) -> int | None:
-        began = (r.fence for r in self.newest_first() if isinstance(r, BeganRecord))
-        return next(began, None)
+        last = self._last_fenced()
+        return last.fence if last else None
+
+    def _last_fenced(self) -> BeganRecord | ClosedRecord | None:
+        fenced = (r for r in self.newest_first() if isinstance(r, BeganRecord | ClosedRecord))
+        return next(fenced, None)
 
     def _lines(self) -> list[bytes]:
         try:

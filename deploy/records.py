@@ -55,6 +55,13 @@ class EndedRecord(_OfApproval):
     error: str | None = None
 
 
+class ClosedRecord(_OfApproval):
+    """The order's worker was given up: whatever it left behind, it may do nothing more here."""
+
+    kind: Literal["closed"] = "closed"
+    fence: int
+
+
 class VerifiedRecord(_Record):
     """The environment's tests passed while this commit was live."""
 
@@ -63,7 +70,7 @@ class VerifiedRecord(_Record):
 
 
 Record = Annotated[
-    BeganRecord | StepRecord | SwitchedRecord | EndedRecord | VerifiedRecord,
+    BeganRecord | StepRecord | SwitchedRecord | EndedRecord | ClosedRecord | VerifiedRecord,
     Field(discriminator="kind"),
 ]
 RECORD: TypeAdapter[Record] = TypeAdapter(Record)

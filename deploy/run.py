@@ -15,7 +15,6 @@ from deploy.target import (
     LogLine,
     Order,
     Outcome,
-    Probe,
     Progress,
     Report,
     Target,
@@ -23,7 +22,7 @@ from deploy.target import (
 )
 from deploy.targets import target_of
 
-__all__ = ["Outcome", "Progress", "TestReport", "resolve_outcome", "run", "run_tests"]
+__all__ = ["Outcome", "Progress", "TestReport", "run", "run_tests"]
 
 
 def run(target: Target, order: Order, *, guard: Guard, progress: Report) -> Outcome:
@@ -53,11 +52,6 @@ def run(target: Target, order: Order, *, guard: Guard, progress: Report) -> Outc
         live_sha=live.sha if live else None,
         seconds=round(time.monotonic() - started, 3),
     )
-
-
-def resolve_outcome(target: Target, approval_id: str) -> Probe:
-    """Tell what became of an approval after a crash; looks, and runs nothing."""
-    return target.probe(approval_id)
 
 
 def run_tests(

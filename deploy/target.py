@@ -165,3 +165,6 @@ class Target(Protocol):
 
     def probe(self, approval_id: str) -> Probe:
         """Tell what became of an approval, from what the target itself recorded."""
+
+    def settle(self, order: Order) -> Probe:
+        """Shut out an order whose worker was given up, and tell what became of it."""

@@ -7,17 +7,16 @@ one atomic step. Nothing here ever runs an approval again.
 
 from datetime import timedelta
 
-from deploy.errors import DeployError, LeaseLostError, RefusedError, SeenApprovalError
+from deploy.errors import DeployError, LeaseLostError, RefusedError
 from deploy.locks import Hold
 from deploy.plan import SHORT
-from deploy.target import Began, Ended, NeverBegan, Order, Outcome, Progress
+from deploy.target import Order, Progress
 from deploybot.agent import rule_of
 from deploybot.approvals import ApprovalRequest, differences, is_met
 from deploybot.errors import ClaimRefusedError, ConflictError
 from deploybot.events import (
     ApprovalExpired,
     ApprovalSuperseded,
-    DeployFailed,
     DeployOutcomeUnknown,
     DeployStarted,
     DeploySucceeded,
@@ -28,10 +27,9 @@ from deploybot.events import (
 )
 from deploybot.lease import Heartbeat, entry_of
 from deploybot.next_step import RunTests
+from deploybot.outcomes import WORKER, ended, settled
 from deploybot.ports import Clockwork, Deployer, Operation, Store
 from deploybot.thread import Status, Thread
-
-WORKER = "worker"
 
 
 class Operator:
@@ -137,59 +135,21 @@ class Operator:
             outcome = self._deployer.run(order, beat, report)
         except LeaseLostError:
             return thread  # whoever took the lease asks the target and says what it found
-        except SeenApprovalError as error:
-            error_text = str(error)
-            failed = self._failed(request, "begin", error_text, live=None, began=False)
-            return self._end(thread, failed, operation)
         except DeployError as error:
-            live = self._live(request)
-            failed = self._failed(request, "begin", str(error), live=live, began=False)
-            return self._end(thread, failed, operation)
-        return self._end(thread, self._ended(request, outcome), operation)
-
-    def _ended(self, request: ApprovalRequest, outcome: Outcome) -> Event:
-        now = self._clock.now()
-        if outcome.outcome == "succeeded":
-            return DeploySucceeded(
-                at=now,
-                by=WORKER,
-                request_id=request.id,
-                sha=request.plan.sha,
-                seconds=round(outcome.seconds, 2),
-            )
-        failed = self._failed(
-            request, outcome.step or "deploy", outcome.error or "It failed.", live=outcome.live_sha
-        )
-        return failed.model_copy(update={"tail": outcome.tail})
-
-    def _failed(
-        self,
-        request: ApprovalRequest,
-        step: str,
-        error: str,
-        *,
-        live: str | None,
-        began: bool = True,
-        recovered: bool = False,
-    ) -> DeployFailed:
-        return DeployFailed(
-            at=self._clock.now(),
-            by=WORKER,
-            request_id=request.id,
-            step=step,
-            error=error,
-            live=live,
-            began=began,
-            recovered=recovered,
-        )
+            return self._settle(thread, request, operation, str(error))
+        return self._end(thread, ended(request, outcome, self._clock.now()), operation)
 
     def _end(self, thread: Thread, event: Event, operation: Operation) -> Thread:
-        """Append how it ended and free the environment, whatever was said meanwhile."""
+        """Append how it ended and free the environment, whatever was said meanwhile.
+
+        An unknown outcome frees nothing: nothing else starts there until it is resolved.
+        """
         request = _request(thread)
         hold = self._hold(request, event)
+        release = None if isinstance(event, DeployOutcomeUnknown) else operation
         while True:
             try:
-                return self._store.append(thread, event, release=operation, hold=hold)
+                return self._store.append(thread, event, release=release, hold=hold)
             except ConflictError:
                 thread = self._store.load(thread.id)
                 if thread.status is not Status.DEPLOYING:
@@ -236,36 +196,23 @@ class Operator:
             )
         elif self._store.lease_is_alive(operation):
             return thread
+        return self._settle(thread, request, operation, "")
+
+    def _settle(
+        self, thread: Thread, request: ApprovalRequest, operation: Operation, why: str
+    ) -> Thread:
+        """Ask the target what became of the order, shut its worker out, and say what is true."""
         found = self._deployer.settle(_order(thread, request, operation))
-        now = self._clock.now()
-        match found:
-            case NeverBegan():
-                error = "The worker died after the approval and before the deploy began."
-                live = self._live(request)
-                failed = self._failed(
-                    request, "start", error, live=live, began=False, recovered=True
-                )
-                return self._end(thread, failed, operation)
-            case Ended(outcome="succeeded"):
-                succeeded = DeploySucceeded(
-                    at=now,
-                    by=WORKER,
-                    request_id=request.id,
-                    sha=plan.sha,
-                    seconds=max(0.0, (now - started.at).total_seconds()) if started else 0.0,
-                    recovered=True,
-                )
-                return self._end(thread, succeeded, operation)
-            case Ended(step=step, error=why, live_sha=live):
-                failed = self._failed(
-                    request, step or "deploy", why or "It failed.", live=live, recovered=True
-                )
-                return self._end(thread, failed, operation)
-            case Began(last_step=step, live_sha=live):
-                unknown = DeployOutcomeUnknown(
-                    at=now, by=WORKER, request_id=request.id, step=step or "", live=live
-                )
-                return self._store.append(thread, unknown)
+        started = thread.standing.started
+        event = settled(
+            request,
+            found,
+            live=self._live(request),
+            why=why,
+            started=started.at if started else None,
+            now=self._clock.now(),
+        )
+        return self._end(thread, event, operation)
 
     # -- testing -------------------------------------------------------------------
 

@@ -10,7 +10,14 @@ from deploy.errors import Refusal, RefusedError, StepFailedError
 from deploy.git import Repository
 from deploy.journal import Journal
 from deploy.plan import SHORT, Action, PlannedStep
-from deploy.records import BeganRecord, EndedRecord, Record, StepRecord, VerifiedRecord
+from deploy.records import (
+    BeganRecord,
+    ClosedRecord,
+    EndedRecord,
+    Record,
+    StepRecord,
+    VerifiedRecord,
+)
 from deploy.target import (
     Began,
     Ended,
@@ -169,6 +176,14 @@ class Releases:
             step=ended.step,
             error=ended.error,
         )
+
+    def settle(self, order: Order) -> Probe:
+        """Close the order in the journal, so that its worker can do nothing more, and probe."""
+        self.directory.prepare()
+        self.journal.close(
+            ClosedRecord(at=self.clock(), approval_id=order.approval_id, fence=order.fence)
+        )
+        return self.probe(order.approval_id)
 
     @property
     def port(self) -> str | None:
