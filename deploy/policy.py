@@ -38,9 +38,9 @@ def check_names(service: str, environment: str, catalog: Catalog) -> Refusal | N
     refusal = check_service(service, catalog)
     if refusal is not None:
         return refusal
-    if environment not in catalog.environments:
-        text = _unknown("environment", environment, catalog.environments)
-        return Refusal("unknown_environment", text)
+    refusal = check_environment(environment, catalog)
+    if refusal is not None:
+        return refusal
     if service not in catalog.environments[environment].services:
         text = f"{service} has no place in {environment}. Nothing was deployed; choose where it has"
         places = [n for n, e in catalog.environments.items() if service in e.services]
@@ -53,6 +53,14 @@ def check_service(service: str, catalog: Catalog) -> Refusal | None:
     if service in catalog.services:
         return None
     return Refusal("unknown_service", _unknown("service", service, catalog.services))
+
+
+def check_environment(environment: str, catalog: Catalog) -> Refusal | None:
+    """Refuse an environment that the catalog does not know, with the nearest one it does."""
+    if environment in catalog.environments:
+        return None
+    text = _unknown("environment", environment, catalog.environments)
+    return Refusal("unknown_environment", text)
 
 
 def check(plan: Plan, facts: Facts, catalog: Catalog) -> Refusal | None:

@@ -1,0 +1,57 @@
+# Everything a developer does, by name. `make` alone lists it.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: help setup demo story test quick browser check lint types arch fix bench pictures clean
+
+help: ## list these commands
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(STAMP) ## install everything, pinned and checked by hash, into .venv
+
+$(STAMP): requirements-dev.txt pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "deploybot needs Python 3.11 or newer")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: setup ## a company in a box: plays the story, then stays up to try
+	$(BIN)/deploybot demo
+
+story: setup ## the same, but ends after the story: 0, or 1 and the first broken step
+	$(BIN)/deploybot demo --exit
+
+test: setup ## every test; those that need chromium skip aloud without it
+	$(BIN)/pytest -n 2 --dist worksteal
+
+quick: setup ## the tests that need no processes, in seconds
+	$(BIN)/pytest -q tests/tutorial tests/unit tests/properties
+
+check: lint types arch test ## what CI runs, in its order
+
+lint: setup ## style, and what must not be written
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types: setup ## mypy, strict
+	$(BIN)/mypy
+
+arch: setup ## who may import whom
+	$(BIN)/lint-imports
+
+fix: setup ## put style right where a machine can
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: setup ## measure, beside a minimal script, on this machine
+	$(BIN)/python -m pytest tests/benchmarks -m benchmark -p no:xdist -s
+
+pictures: setup ## take the pictures of the README (needs chromium)
+	$(BIN)/python -m tests.pictures docs/pictures
+
+clean: ## remove what these commands made
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,112 @@
+"""The deploy package as the loop needs it: plans, facts, runs and tests over one catalog."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from deploy import run as running
+from deploy.catalog import Catalog
+from deploy.errors import Refusal, RefusedError
+from deploy.locks import Hold
+from deploy.look import Look
+from deploy.plan import SHORT, Commit, Plan
+from deploy.policy import check_environment
+from deploy.target import Guard, Live, Order, Outcome, Probe, Report, TestReport
+from deploybot.ports import EnvironmentRow, Store
+
+
+class CatalogDeployer:
+    """Implements ports.Deployer with git and the targets of one catalog."""
+
+    def __init__(self, catalog: Catalog, store: Store, now: Callable[[], datetime]) -> None:
+        self._catalog = catalog
+        self._store = store
+        self._now = now
+        self._look = Look(catalog, clock=now, holds=self._holds, running=self._running)
+
+    @property
+    def catalog(self) -> Catalog:
+        """What may be deployed, where and by whose leave."""
+        return self._catalog
+
+    def plan(self, action: str, service: str, ref: str | None, environment: str) -> Plan:
+        """Resolve and check everything; raises RefusedError with a reason code."""
+        kind = "roll_back" if action == "roll_back" else "deploy"
+        return self._look.plan(kind, service, ref, environment)  # type: ignore[arg-type]
+
+    def commits(self, service: str | None, ref: str | None, limit: int) -> list[dict[str, Any]]:
+        """Return commits as plain JSON, newest first."""
+        return [_commit(commit) for commit in self._look.log(self._or_first(service), ref, limit)]
+
+    def tags(self, service: str | None, limit: int) -> list[dict[str, Any]]:
+        """Return tags as plain JSON, newest first."""
+        return [
+            {"name": tag.name, "sha": tag.sha, "at": f"{tag.at:%Y-%m-%d %H:%M}"}
+            for tag in self._look.tags(self._or_first(service), limit)
+        ]
+
+    def live(self, service: str, environment: str) -> Live | None:
+        """Return what is live there, by the target's own word."""
+        return self._look.live(service, environment)
+
+    def environments(self, environment: str | None = None) -> tuple[EnvironmentRow, ...]:
+        """Return what is live where, held, and running."""
+        if environment is not None and (refusal := check_environment(environment, self._catalog)):
+            raise RefusedError(refusal)
+        holds = self._store.holds()
+        now = self._now()
+        return tuple(
+            EnvironmentRow(
+                service=service,
+                environment=name,
+                live=self._look.live(service, name),
+                hold=next((hold for hold in holds if hold.covers(service, name, now)), None),
+                operation=self._store.operation(service, name),
+                behind=self._look.behind(service, name),
+            )
+            for name, table in sorted(
+                self._catalog.environments.items(), key=lambda item: item[1].order
+            )
+            if environment in (None, name)
+            for service in table.services
+        )
+
+    def run(self, order: Order, guard: Guard, report: Report) -> Outcome:
+        """Carry the order out, once."""
+        target = self._look.target(order.plan.service, order.plan.environment)
+        return running.run(target, order, guard=guard, progress=report)
+
+    def settle(self, order: Order) -> Probe:
+        """Shut out an order whose worker died, and tell what became of it."""
+        return self._look.target(order.plan.service, order.plan.environment).settle(order)
+
+    def test(self, environment: str, guard: Guard) -> TestReport:
+        """Run the environment's end-to-end tests, and mark what is live verified if they pass."""
+        return running.run_tests(
+            self._catalog, environment, clock=self._now, guard=guard, progress=lambda _: None
+        )
+
+    def _or_first(self, service: str | None) -> str:
+        if service is not None:
+            return service
+        first = next(iter(self._catalog.services), None)
+        if first is None:
+            raise RefusedError(Refusal("unknown_service", "No service is configured."))
+        return first
+
+    def _holds(self, service: str, environment: str) -> tuple[Hold, ...]:
+        return self._store.holds()
+
+    def _running(self, service: str, environment: str) -> str | None:
+        operation = self._store.operation(service, environment)
+        return f"Operation {operation.id}" if operation else None
+
+
+def _commit(commit: Commit) -> dict[str, Any]:
+    return {
+        "sha": commit.sha,
+        "short": commit.sha[:SHORT],
+        "author": commit.author,
+        "at": f"{commit.at:%Y-%m-%d %H:%M}",
+        "subject": commit.subject,
+    }
