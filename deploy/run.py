@@ -117,5 +117,6 @@ def _summary(ran: process.Ran, seconds: float) -> str:
         return f"The tests took longer than {seconds:g} s and were ended."
     if ran.exit_code == 0:
         return "The tests passed."
-    said = [line for line in ran.tail if line.strip()]
-    return f"The tests failed: {said[-1] if said else f'exit code {ran.exit_code}'}"
+    said = [line.strip() for line in ran.tail if line.strip()]
+    told = [line for line in said if "Error:" in line] or said or [f"exit code {ran.exit_code}"]
+    return f"The tests failed: {told[-1]}"

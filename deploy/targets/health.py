@@ -50,19 +50,24 @@ def ask(url: str, seconds: float = ANSWER_SECONDS) -> Answer:
     return Answer(sha=sha) if isinstance(sha, str) else Answer(problem="it does not name its sha")
 
 
-def wait_until_it_runs(url: str, sha: str, seconds: float, guard: Guard) -> str | None:
+def wait_until_it_runs(
+    url: str, sha: str, seconds: float, guard: Guard, *, times: int = 1
+) -> str | None:
     """Ask until the service says that it runs `sha`; return what was wrong if it never did.
 
-    The guard is asked all along, and what it raises comes through.
+    It must say so so many `times` in a row: while releases change places, both may answer. The
+    guard is asked all along, and what it raises comes through.
     """
     deadline = time.monotonic() + seconds
     with ThreadPoolExecutor(max_workers=1) as pool:
+        well = 0
         while True:
             left = max(deadline - time.monotonic(), GUARD_SECONDS)
             answer = _guarded(pool.submit(ask, url, min(left, ANSWER_SECONDS)), guard)
-            if answer.sha == sha:
+            well = well + 1 if answer.sha == sha else 0
+            if well == times:
                 return None
-            if time.monotonic() >= deadline:
+            if well == 0 and time.monotonic() >= deadline:
                 other = f"it runs {answer.sha[:SHORT]!r}" if answer.sha else answer.problem
                 return f"after {seconds:g} s, {other}"
             pause(BETWEEN_SECONDS)

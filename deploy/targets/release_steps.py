@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from deploy.targets.releases import Releases
 
 _TAIL_BYTES = 65_536
+_TIMES_WELL = 5
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -197,7 +198,8 @@ class ReleaseSteps:
     def _live_problem(self, sha: str) -> str | None:
         table, url = self.target.table, self.target.place.url
         seconds = table.confirm_timeout_seconds
-        return wait_until_it_runs(f"{url}{table.health}", sha, seconds, self.guard)
+        health = f"{url}{table.health}"
+        return wait_until_it_runs(health, sha, seconds, self.guard, times=_TIMES_WELL)
 
     def _command(self, name: str, argv: tuple[str, ...], sha: str, seconds: float) -> None:
         ran = process.run(
