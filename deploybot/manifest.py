@@ -1,0 +1,45 @@
+"""The Slack app manifest: exactly the permissions and events that deploybot uses, and no more."""
+
+from typing import Any
+
+SCOPES = (
+    "app_mentions:read",  # to be spoken to
+    "channels:history",  # replies in its threads, and finding a post that Slack took unsaid
+    "chat:write",
+    "groups:history",
+    "im:history",
+)
+EVENTS = ("app_mention", "message.channels", "message.groups", "message.im")
+PATH = "/slack/events"
+
+
+def manifest(url: str | None) -> dict[str, Any]:
+    """Return the manifest of an app whose requests reach `url`, such as `https://bot.example.com`.
+
+    Without a url the app listens over Socket Mode, and needs an app-level token.
+    """
+    here = {"request_url": url.rstrip("/") + PATH} if url else {}
+    return {
+        "_metadata": {"major_version": 1, "minor_version": 1},
+        "display_information": {
+            "name": "deploybot",
+            "description": "Proposes deploys; people approve; plain code deploys.",
+            "background_color": "#1f3a5f",
+        },
+        "features": {
+            "app_home": {
+                "home_tab_enabled": False,
+                "messages_tab_enabled": True,
+                "messages_tab_read_only_enabled": False,
+            },
+            "bot_user": {"display_name": "deploybot", "always_online": True},
+        },
+        "oauth_config": {"scopes": {"bot": list(SCOPES)}},
+        "settings": {
+            "event_subscriptions": {**here, "bot_events": list(EVENTS)},
+            "interactivity": {"is_enabled": True, **here},
+            "org_deploy_enabled": False,
+            "socket_mode_enabled": not url,
+            "token_rotation_enabled": False,
+        },
+    }

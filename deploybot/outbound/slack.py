@@ -1,0 +1,219 @@
+"""Tells a thread's people in Slack: posts each telling once, and updates it through its life.
+
+What a telling looks like is drawn in `slack_blocks`, where it belongs is decided in
+`slack_posting`, what a failed call means is known in `slack_calls`.
+"""
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from slack_sdk import WebClient
+
+from deploybot.errors import DeliveryError
+from deploybot.inbound.slack_buttons import message_alias
+from deploybot.outbound.slack_blocks import Look, draw
+from deploybot.outbound.slack_calls import Pacing, RefusedCallError, UnsureCallError, call
+from deploybot.outbound.slack_posting import (
+    Noted,
+    Place,
+    Posting,
+    card_postings,
+    detail_posting,
+    place_of,
+    whisper_place,
+)
+from deploybot.outbound.slack_text import escape
+from deploybot.outbox import Card, Private, Telling
+from deploybot.ports import People
+from deploybot.thread import Thread
+
+_LOG = logging.getLogger(__name__)
+
+_GONE = {"message_not_found", "cant_update_message", "edit_window_closed"}
+_NO_THREAD = {"thread_not_found", "cannot_reply_to_message", "invalid_thread_ts"}
+_PAGES = 5
+
+
+@dataclass(frozen=True)
+class SlackChannel:
+    """One Slack workspace, as a way to reach people.
+
+    A thread that began in Slack is told where it began; any other gets a message of its own in
+    `channel`, and everything else goes below it. Cards that wait for a person are shown in the
+    channel, too. `client` must not repeat calls by itself (`slack_calls.slack_client`).
+    """
+
+    client: WebClient
+    channel: str
+    """Id of the channel for what did not begin in Slack."""
+    people: People
+    url_of: Callable[[str], str]
+    """Thread id → address of its page, or ""."""
+    alias: Callable[[str, str], None]
+    """Keeps that an alias finds a thread: (alias, thread id)."""
+    progress: Callable[[str], tuple[dict[str, Any], ...]]
+    """Operation id → its steps so far."""
+    now: Callable[[], datetime]
+    pacing: Pacing = field(default_factory=Pacing)
+    name: str = "slack"
+
+    def deliver(
+        self,
+        thread: Thread,
+        tellings: tuple[Telling, ...],
+        sent: Mapping[str, str],
+        note: Callable[[str, str], None],
+    ) -> None:
+        """Post what is missing and update what differs, in order, as far as Slack takes it.
+
+        Raises DeliveryError; what was done until then is noted.
+        """
+        noted = Noted(dict(sent), note)
+        late: DeliveryError | None = None
+        for telling in tellings:
+            if isinstance(telling, Private):
+                self._whisper(thread, telling, tellings, noted)
+                continue
+            for posting in self._postings(thread, telling, noted):
+                try:
+                    self._bring(thread, posting, noted)
+                except DeliveryError as error:
+                    if not posting.running or not noted.get(posting.key).get("ts"):
+                        raise
+                    late = error
+        if late is not None:
+            raise late
+
+    def _postings(self, thread: Thread, telling: Telling, noted: Noted) -> Iterator[Posting]:
+        place = place_of(thread, noted, self.channel)
+        look = Look(self.people, thread.id, self.url_of(thread.id))
+        if not isinstance(telling, Card):
+            yield Posting(telling.key, place, draw(telling, look))
+            return
+        steps = self.progress(telling.operation) if telling.operation else ()
+        look = Look(self.people, thread.id, look.url, steps)
+        yield from card_postings(telling, place, self.channel, look, noted)
+        # The card itself may have been the first message of the thread.
+        detail = detail_posting(telling, place_of(thread, noted, self.channel), noted)
+        if detail:
+            yield detail
+
+    def _bring(self, thread: Thread, posting: Posting, noted: Noted) -> None:
+        """Make this one message as it should be: nothing, an update, or a post."""
+        before = noted.get(posting.key)
+        if before.get("digest") == posting.drawing.digest:
+            return
+        ts, channel = str(before.get("ts", "")), str(before.get("channel", posting.place.channel))
+        if not ts and before.get("trying"):
+            # An earlier try ended without an answer: look before posting a second time.
+            ts = self._find(thread, posting, str(before["trying"]))
+        if ts and self._updated(posting, channel, ts):
+            self._keep(thread, posting, noted, Place(channel, ts))
+        else:
+            self._post(thread, posting, noted)
+
+    def _updated(self, posting: Posting, channel: str, ts: str) -> bool:
+        """Update the message; False when it is gone, so that it must be posted anew."""
+        if posting.running:
+            self.pacing.take(f"update:{channel}:{ts}", self.now(), burst=1)
+        text, blocks = posting.drawing.text, list(posting.drawing.blocks)
+        try:
+            call(self.client.chat_update, channel=channel, ts=ts, text=text, blocks=blocks)
+        except RefusedCallError as error:
+            if error.code not in _GONE:
+                raise
+            return False
+        return True
+
+    def _post(self, thread: Thread, posting: Posting, noted: Noted) -> None:
+        self.pacing.take(posting.place.channel, self.now())
+        noted.put(posting.key, trying=self.now().isoformat())
+        arguments: dict[str, Any] = {
+            "channel": posting.place.channel,
+            "text": posting.drawing.text,
+            "blocks": list(posting.drawing.blocks),
+            "metadata": posting.mark(thread.id),
+            "unfurl_links": False,
+            "unfurl_media": False,
+        }
+        below: dict[str, Any] = {"thread_ts": posting.place.root} if posting.place.root else {}
+        if below and posting.broadcast:
+            below["reply_broadcast"] = True
+        try:
+            try:
+                answer = call(self.client.chat_postMessage, **arguments, **below)
+            except RefusedCallError as error:
+                if error.code not in _NO_THREAD:
+                    raise
+                # Somebody deleted the message that all this hung on: go on below this one.
+                answer, below = call(self.client.chat_postMessage, **arguments), {}
+        except UnsureCallError:
+            raise
+        except DeliveryError:
+            noted.put(posting.key)
+            raise
+        posted = Place(str(answer.get("channel", posting.place.channel)), str(answer["ts"]))
+        self._keep(thread, posting, noted, posted)
+        if not below and not posting.key.endswith("@channel"):
+            noted.put("root", channel=posted.channel, ts=posted.root)
+
+    def _keep(self, thread: Thread, posting: Posting, noted: Noted, at: Place) -> None:
+        """Keep where it is: first so that replies find the thread, then so that it is not redone."""
+        if noted.get(posting.key).get("ts") != at.root:
+            self.alias(message_alias(at.channel, at.root), thread.id)
+        state = {"state": posting.state} if posting.state else {}
+        digest = posting.drawing.digest
+        noted.put(posting.key, channel=at.channel, ts=at.root, digest=digest, **state)
+
+    def _find(self, thread: Thread, posting: Posting, tried_at: str) -> str:
+        """Return the ts of a message that Slack took although it never said so; "" for none."""
+        wanted = posting.mark(thread.id)["event_payload"]
+        # Slack's clock stamps the message, ours the try.
+        oldest = datetime.fromisoformat(tried_at) - timedelta(minutes=10)
+        arguments: dict[str, Any] = {
+            "channel": posting.place.channel,
+            "include_all_metadata": True,
+            "limit": 200,
+            "oldest": f"{oldest.timestamp():.6f}",
+        }
+        method: Callable[..., Any] = self.client.conversations_history
+        if posting.place.root:
+            method = self.client.conversations_replies
+            arguments["ts"] = posting.place.root
+        for _ in range(_PAGES):
+            answer = call(method, **arguments)
+            for message in answer.get("messages") or ():
+                if (message.get("metadata") or {}).get("event_payload") == wanted:
+                    return str(message["ts"])
+            cursor = (answer.get("response_metadata") or {}).get("next_cursor")
+            if not cursor:
+                break
+            arguments["cursor"] = cursor
+        return ""
+
+    def _whisper(
+        self, thread: Thread, private: Private, tellings: tuple[Telling, ...], noted: Noted
+    ) -> None:
+        if private.channel != self.name or not private.address or noted.get(private.key):
+            return
+        told_at = place_of(thread, noted, self.channel)
+        place = whisper_place(thread, private, tellings, told_at)
+        where = {"thread_ts": place.root} if place.root else {}
+        try:
+            call(
+                self.client.chat_postEphemeral,
+                channel=place.channel,
+                user=private.address,
+                text=escape(private.text),
+                **where,
+            )
+        except RefusedCallError as error:
+            # That person cannot be whispered to there; the refusal stays on record.
+            extra = {"action": "whisper", "thread": thread.id, "code": error.code}
+            _LOG.warning("not told", extra=extra)
+            noted.put(private.key, refused=error.code)
+            return
+        noted.put(private.key, told=self.now().isoformat())

@@ -1,0 +1,97 @@
+"""How each telling looks in Slack: text and blocks, within Slack's limits; posting is `slack`'s."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from deploybot.outbound.slack_card import card_blocks, card_text
+from deploybot.outbound.slack_question import question_blocks, question_text
+from deploybot.outbound.slack_rich import (
+    Json,
+    bullets,
+    output,
+    person,
+    rich,
+    section,
+    words,
+)
+from deploybot.outbound.slack_text import clean, escape, line
+from deploybot.outbox import Asked, Card, Opening, Said, Telling
+from deploybot.ports import People
+
+BLOCKS = 50
+NEWEST_LINES = 15
+_TONES = {"good": "✅ ", "warning": "⚠️ ", "bad": "❌ "}
+
+
+@dataclass(frozen=True)
+class Look:
+    """What drawing needs beside the telling: names, the thread's id and page, a deploy's steps."""
+
+    people: People
+    thread: str
+    url: str = ""
+    progress: Sequence[dict[str, Any]] = ()
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """One message as Slack takes it; `text` is what notifications and screen readers get."""
+
+    text: str
+    blocks: tuple[Json, ...]
+
+    @property
+    def digest(self) -> str:
+        """Return what tells this drawing from another, 16 hex digits."""
+        canonical = json.dumps([self.text, self.blocks], sort_keys=True)
+        return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
+def draw(telling: Telling, look: Look) -> Drawing:
+    """Return how the telling looks now."""
+    match telling:
+        case Card():
+            blocks = card_blocks(telling, look.people, look.progress, look.url)
+            return _drawing(card_text(telling, look.people), blocks)
+        case Asked():
+            blocks = question_blocks(telling, look.people, look.thread)
+            return _drawing(question_text(telling), blocks)
+        case Opening():
+            return _drawing(escape(telling.text, 3000), _opening(telling, look))
+        case Said():
+            return _drawing(
+                _TONES.get(telling.tone, "") + escape(telling.text), _said(telling, look)
+            )
+        case _:
+            raise TypeError(f"{type(telling).__name__} is not shown in a channel")
+
+
+def _drawing(text: str, blocks: list[Json]) -> Drawing:
+    return Drawing(text, tuple(blocks[:BLOCKS]))
+
+
+def _opening(opening: Opening, look: Look) -> list[Json]:
+    parts = [section(words(opening.text, 2500, bold=True))]
+    shown = opening.lines[-NEWEST_LINES:]
+    if shown:
+        parts.append(bullets([words(line(text, 300))] for text in shown))
+    blocks = [rich(*parts)]
+    if look.url:
+        link = {"type": "mrkdwn", "text": f"<{look.url}|Everything about this thread>"}
+        blocks.append({"type": "context", "elements": [link | {"verbatim": True}]})
+    return blocks
+
+
+def _said(said: Said, look: Look) -> list[Json]:
+    slack = {one.id: one.slack for one in look.people.known}
+    elements = [words(_TONES.get(said.tone, "") + clean(said.text), 2800)]
+    for name in said.mention:
+        user = slack.get(name)
+        elements += [words(" "), person(user) if user else words(f"@{look.people.name(name)}")]
+    parts = [section(*elements)]
+    if said.detail:
+        parts.append(output(said.detail))
+    return [rich(*parts)]

@@ -1,0 +1,190 @@
+"""The card of one approval request: the facts, who may answer, the buttons; its fate is `slack_fate`'s."""
+
+import shlex
+from collections.abc import Sequence
+from typing import Any
+
+from deploy.plan import SHORT, Commit, Plan
+from deploybot.approvals import ApprovalRequest, may_answer
+from deploybot.inbound.slack_buttons import APPROVE, DENY, Reference
+from deploybot.outbound.slack_fate import FINAL, fate, in_short
+from deploybot.outbound.slack_rich import Json, bullets, output, quote, rich, section, words
+from deploybot.outbound.slack_text import code, cut, escape, line, moment
+from deploybot.outbox import Card, CardState
+from deploybot.ports import People
+
+NEWEST = 5
+"""How many commits the card shows; the thread's detail shows all that the plan holds."""
+
+
+def title(plan: Plan) -> str:
+    """Return what would happen, in a few words."""
+    verb, where = ("Roll back", "on") if plan.action == "roll_back" else ("Deploy", "to")
+    return f"{verb} {plan.service} {where} {plan.environment}"
+
+
+def card_text(card: Card, people: People) -> str:
+    """Return the card in one line, escaped, for notifications."""
+    plan = card.request.plan
+    return f"{escape(title(plan))} {code(plan.sha[:SHORT])}: {in_short(card, people)}"
+
+
+def card_blocks(
+    card: Card, people: People, progress: Sequence[dict[str, Any]] = (), url: str = ""
+) -> list[Json]:
+    """Return the blocks; everything on them comes from the request and what became of it."""
+    request, is_open = card.request, card.state is CardState.OPEN
+    blocks = [
+        {"type": "header", "text": {"type": "plain_text", "text": line(title(request.plan), 150)}},
+        *fate(card, people, progress),
+        _commit(request.plan),
+        _fields(card, people),
+    ]
+    if request.asked:
+        asked = section(words(f"{_asker(request, people)} asked:", bold=True))
+        blocks.append(rich(asked, quote(request.asked, 600)))
+    blocks += _commits(request.plan)
+    if card.state not in FINAL:
+        blocks += _warnings(request.plan)
+        blocks.append(_small(_steps(request.plan)))
+    if request.reason:
+        reason = line(f"deploybot's reason: {request.reason}", 600)
+        blocks.append({"type": "context", "elements": [_plain(reason)]})
+    if url:
+        blocks.append(_small(f"<{url}|Everything about this thread>"))
+    if is_open and not request.rule.automatic:
+        blocks.append(_buttons(request))
+    return blocks
+
+
+def detail_blocks(request: ApprovalRequest) -> list[Json]:
+    """Return what the card has no room for: each step as it runs, all commits, the digest."""
+    plan = request.plan
+    steps = [
+        f"{number}. {step.name}: {step.says}"
+        + (f"\n   $ {shlex.join(step.argv)}" if step.argv else "")
+        for number, step in enumerate(plan.steps, start=1)
+    ]
+    blocks = [
+        rich(section(words("What runs, exactly", bold=True)), output(_capped(steps), 6000)),
+    ]
+    if len(plan.commits) > NEWEST:
+        blocks.append(
+            rich(section(words("Commits", bold=True)), bullets(map(_row, plan.commits[:30])))
+        )
+    facts = f"Request {code(request.id)} · digest {code(request.digest)}"
+    return [*blocks, _small(facts)]
+
+
+def _commit(plan: Plan) -> Json:
+    """Return the commit in full, with its subject when it is among those that come."""
+    subject = next((commit.subject for commit in plan.commits if commit.sha == plan.sha), "")
+    parts = [words(plan.sha, code=True)]
+    if subject:
+        parts.append(words(f"  {line(subject, 200)}", bold=True))
+    if plan.ref and plan.ref != plan.sha:
+        parts.append(words(f"  ({line(plan.ref, 100)})"))
+    return rich(section(*parts))
+
+
+def _fields(card: Card, people: People) -> Json:
+    request = card.request
+    plan = request.plan
+    before = code(plan.previous_sha[:SHORT]) if plan.previous_sha else "nothing"
+    fields = [
+        f"*{escape(plan.environment)}*\n{before} → {code(plan.sha[:SHORT])}",
+        f"*Asked by*\n{escape(_asker(request, people), 300)}",
+    ]
+    if card.state is CardState.OPEN and not request.rule.automatic:
+        until = moment(request.expires_at, "{date_short_pretty} at {time}")
+        fields += [f"*May approve*\n{_may_approve(card, people)}", f"*Until*\n{until}"]
+    return {
+        "type": "section",
+        "fields": [{"type": "mrkdwn", "text": text, "verbatim": True} for text in fields],
+    }
+
+
+def _may_approve(card: Card, people: People) -> str:
+    """Mention those who can still act, and name nobody else."""
+    request, given = card.request, {grant.by for grant in card.grants}
+    able = [
+        person
+        for person in request.rule.approvers
+        if person not in given and may_answer(request, person) is None
+    ]
+    known = {person.id: person.slack for person in people.known}
+    shown = [
+        f"<@{known[person]}>" if known.get(person) else escape(people.name(person), 80)
+        for person in able[:10]
+    ]
+    more = f" +{len(able) - 10} more" if len(able) > 10 else ""
+    need = f" ({request.rule.quorum} needed)" if request.rule.quorum > 1 else ""
+    return (", ".join(shown) or "nobody") + more + need
+
+
+def _asker(request: ApprovalRequest, people: People) -> str:
+    return ", ".join(people.name(person) for person in request.requesters[:5]) or "nobody"
+
+
+def _commits(plan: Plan) -> list[Json]:
+    if not plan.commits:
+        return []
+    total = max(plan.commits_total, len(plan.commits))
+    count = f"{total}{'+' if total >= 1000 else ''} commit{'s' if total > 1 else ''}"
+    heading = f"{count} {'taken back' if plan.action == 'roll_back' else 'go live'}"
+    parts = [section(words(heading, bold=True)), bullets(map(_row, plan.commits[:NEWEST]))]
+    if total > NEWEST:
+        parts.append(section(words(f"+{total - NEWEST} more", italic=True)))
+    return [rich(*parts)]
+
+
+def _row(commit: Commit) -> list[Json]:
+    subject, author = line(commit.subject, 120), line(commit.author, 60)
+    return [
+        words(commit.sha[:SHORT], code=True),
+        words(f" {subject}"),
+        words(f"  {author}", italic=True),
+    ]
+
+
+def _warnings(plan: Plan) -> list[Json]:
+    shown = [section(words(f"⚠️ {line(warning, 300)}")) for warning in plan.warnings[:8]]
+    return [rich(*shown)] if shown else []
+
+
+def _steps(plan: Plan) -> str:
+    names = " → ".join(code(step.name, 40) for step in plan.steps[:15])
+    more = f" → +{len(plan.steps) - 15} more" if len(plan.steps) > 15 else ""
+    return f"Will run: {names or 'nothing'}{more}"
+
+
+def _capped(steps: list[str]) -> list[str]:
+    return [cut(step, 600) for step in steps] or ["nothing"]
+
+
+def _buttons(request: ApprovalRequest) -> Json:
+    about = Reference(thread=request.thread, request=request.id, digest=request.digest).dumps()
+    label = line(f"{title(request.plan)}, {request.plan.sha[:SHORT]}", 60)
+    return {
+        "type": "actions",
+        "block_id": f"answer:{request.id}",
+        "elements": [
+            {
+                "type": "button",
+                "action_id": action,
+                "style": style,
+                "text": _plain(action.capitalize()),
+                "value": about,
+                "accessibility_label": f"{action.capitalize()}: {label}",
+            }
+            for action, style in ((APPROVE, "primary"), (DENY, "danger"))
+        ],
+    }
+
+
+def _plain(text: str) -> Json:
+    return {"type": "plain_text", "text": text, "emoji": False}
+
+
+def _small(text: str) -> Json:
+    return {"type": "context", "elements": [{"type": "mrkdwn", "text": text, "verbatim": True}]}

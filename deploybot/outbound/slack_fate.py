@@ -1,0 +1,149 @@
+"""What became of a request, in a line or two at the top of its card; the facts are `slack_card`'s."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from deploybot.approvals import POLICY
+from deploybot.outbound.slack_rich import Json, quote, rich
+from deploybot.outbound.slack_text import code, escape, moment
+from deploybot.outbox import Card, CardState
+from deploybot.ports import People
+
+NOTHING = "Nothing was deployed."
+FINAL = {
+    CardState.DENIED,
+    CardState.EXPIRED,
+    CardState.SUPERSEDED,
+    CardState.CLOSED,
+    CardState.LIVE,
+    CardState.FAILED,
+}
+"""States that a card never leaves."""
+
+
+def fate(card: Card, people: People, progress: Sequence[dict[str, Any]]) -> list[Json]:
+    """Return the blocks that say how the request stands; none while nobody has answered."""
+    head, words = _head(card, people), _words(card)
+    lines = [*([_approved(card, people)] if _was_approved(card) else []), *_steps(card, progress)]
+    text = "\n".join([*lines, *([head] if head else [])])
+    blocks: list[Json] = []
+    if text:
+        blocks.append(
+            {"type": "section", "text": {"type": "mrkdwn", "text": text, "verbatim": True}}
+        )
+    return [*blocks, rich(quote(words))] if words else blocks
+
+
+def in_short(card: Card, people: People) -> str:  # noqa: C901, PLR0911 - a case a state
+    """Return the same in a few plain words, escaped, for a notification."""
+    by = escape(people.name(card.by)) if card.by else "somebody"
+    match card.state:
+        case CardState.OPEN:
+            return "approval needed" if not card.request.rule.automatic else "no approval needed"
+        case CardState.APPROVED:
+            return f"approved by {_granters(card, people)}"
+        case CardState.DENIED:
+            return f"denied by {by}: {escape(card.note, 500)}"
+        case CardState.EXPIRED:
+            return "expired; nothing was deployed"
+        case CardState.SUPERSEDED:
+            return "superseded; nothing was deployed"
+        case CardState.CLOSED:
+            return f"closed by {by}; nothing was deployed"
+        case CardState.DEPLOYING:
+            return "deploying"
+        case CardState.LIVE:
+            return "live"
+        case CardState.FAILED:
+            return f"failed at {escape(card.note, 500)}"
+        case CardState.UNKNOWN:
+            return "the outcome is not known"
+
+
+def _head(card: Card, people: People) -> str:  # noqa: C901, PLR0911 - a case a state
+    environment = escape(card.request.plan.environment)
+    by = f" by {escape(people.name(card.by))}" if card.by else ""
+    at = f" at {moment(card.at)}" if card.at else ""
+    live = code(card.live[:7]) if card.live else "nothing"
+    match card.state:
+        case CardState.OPEN:
+            return _waiting(card, people)
+        case CardState.APPROVED:
+            return "Starting…"
+        case CardState.DENIED:
+            return f"❌ *Denied{by}*{at}. {NOTHING}"
+        case CardState.EXPIRED:
+            return f"⌛ *Expired*{at}: nobody answered in time. {NOTHING}"
+        case CardState.SUPERSEDED:
+            return f"♻️ *Superseded*{at}. This can no longer be approved."
+        case CardState.CLOSED:
+            return f"💬 *Closed{by}*{at}, before enough people answered. {NOTHING}"
+        case CardState.DEPLOYING:
+            return ""
+        case CardState.LIVE if card.by:
+            return f"🟢 *Live:* {live} on {environment}, as {escape(people.name(card.by))} settled."
+        case CardState.LIVE:
+            return f"🟢 *Live:* {live} on {environment} in {card.seconds:.1f} s."
+        case CardState.FAILED if card.by:
+            return f"❌ *Not live*, as {escape(people.name(card.by))} settled. Live now: {live}."
+        case CardState.FAILED:
+            return f"❌ *Failed*{at}. Live on {environment} now: {live}."
+        case CardState.UNKNOWN:
+            return (
+                f"❓ *Outcome unknown:* a worker died{at}. Nothing was run again, and nothing else "
+                f"starts on {environment} until a person settles it. Last seen live: {live}."
+            )
+
+
+def _words(card: Card) -> str:
+    """Return what others wrote about it: the denial, what changed, the error."""
+    match card.state:
+        case CardState.DENIED | CardState.SUPERSEDED | CardState.FAILED:
+            return card.note
+        case CardState.UNKNOWN if card.note:
+            return f"It died during: {card.note}"
+        case _:
+            return ""
+
+
+def _was_approved(card: Card) -> bool:
+    running = {CardState.DEPLOYING, CardState.LIVE, CardState.FAILED, CardState.UNKNOWN}
+    return bool(card.grants) and card.state in running | {CardState.APPROVED}
+
+
+def _approved(card: Card, people: People) -> str:
+    at = card.grants[-1].at
+    return f"✅ *Approved by {_granters(card, people)}* at {moment(at)}."
+
+
+def _granters(card: Card, people: People) -> str:
+    rule = f"the standing rule of {card.request.plan.environment}"
+    names = [rule if grant.by == POLICY else people.name(grant.by) for grant in card.grants]
+    return escape(", ".join(names), 200)
+
+
+def _waiting(card: Card, people: People) -> str:
+    if card.request.rule.automatic:
+        return "No approval needed here: the standing rule of the environment applies."
+    if not card.grants:
+        return ""
+    count = f"{len(card.grants)} of {card.request.rule.quorum} approvals"
+    return f"✅ {count} so far: {_granters(card, people)}."
+
+
+def _steps(card: Card, progress: Sequence[dict[str, Any]]) -> list[str]:
+    """Return a line for each step that ended and, while it runs, for the one that runs."""
+    ended = [entry for entry in progress if entry.get("kind") == "step"][-10:]
+    lines = [
+        f"{'✅' if entry.get('ok', True) else '❌'} {code(str(entry.get('name', '')), 40)}"
+        f" {float(entry.get('seconds') or 0):.1f} s"
+        for entry in ended
+    ]
+    if card.state is CardState.DEPLOYING:
+        done = {entry.get("name") for entry in ended}
+        left = [step.name for step in card.request.plan.steps if step.name not in done]
+        failed = any(not entry.get("ok", True) for entry in ended)
+        if failed or not left:
+            return [*lines, "⏳ *Finishing…*"]
+        return [*lines, f"⏳ *Deploying:* {code(left[0], 40)}…"]
+    return lines

@@ -1,0 +1,139 @@
+"""What is done with each Slack payload once it is let in: stored, answered, or asked back."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from slack_sdk import WebClient
+from slack_sdk.errors import SlackApiError
+
+from deploybot.answers import judge
+from deploybot.events import AnswerRefused, QuestionAsked
+from deploybot.inbound.slack import (
+    Chosen,
+    Ignored,
+    Pressed,
+    read_click,
+    read_denial,
+    read_message,
+)
+from deploybot.inbound.slack_payloads import Home, Json, check_home
+from deploybot.inbox import Answer, Inbox
+from deploybot.outbound.slack_calls import UNREACHED
+from deploybot.outbound.slack_dialog import denial
+from deploybot.outbound.slack_question import choices_of
+from deploybot.ports import People, Store
+
+SILENT_DENIAL = "Say what should happen instead; nothing was denied yet."
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class SlackDesk:
+    """Everything a Slack request is answered with.
+
+    `client` opens the dialog, which Slack demands within 3 seconds of the click; nothing else is
+    called from here. Its time-out should be 2 seconds, and it must not try again by itself.
+    """
+
+    inbox: Inbox
+    store: Store
+    people: People
+    now: Callable[[], datetime]
+    client: WebClient
+    home: Home = field(default_factory=Home)
+
+    def hear(self, payload: Json) -> None:
+        """Store what somebody said, if it was said to the bot or where the bot takes part."""
+        check_home(payload, self.home)
+        words = read_message(payload, self.home, self.people, self.now())
+        if isinstance(words, Ignored):
+            return
+        known = self.store.find(words.alias)
+        if known:
+            self.inbox.hear(known, words.event, dedupe=words.dedupe)
+        elif words.begins:
+            self.inbox.hear(words.begins, words.event, dedupe=words.dedupe, aliases=(words.alias,))
+
+    def press(self, payload: Json) -> None:
+        """Take an approval or a choice; open the dialog for a denial that would count."""
+        check_home(payload, self.home)
+        match read_click(payload, self.people):
+            case Pressed(answer=answer) as pressed:
+                # A refusal is stored, and told privately by the outbox.
+                if answer.approved or not self._asked_why(pressed):
+                    self.inbox.answer(answer)
+            case Chosen() as chosen:
+                self._choose(chosen)
+            case Ignored():
+                pass
+
+    def deny(self, payload: Json) -> str:
+        """Store the denial, and return "" or, in words for the dialog, why it does not count."""
+        check_home(payload, self.home)
+        answer = read_denial(payload, self.people)
+        if not answer.comment:
+            return SILENT_DENIAL
+        receipt = self.inbox.answer(answer)
+        if receipt.reason_code == "duplicate":
+            return self._refused_before(answer)
+        return "" if receipt.accepted else receipt.text
+
+    def _asked_why(self, pressed: Pressed) -> bool:
+        """Open the dialog; False when the person's no would not count anyway."""
+        answer = pressed.answer
+        thread = self.store.load(answer.thread)
+        request = thread.standing.request
+        refusal = judge(
+            thread,
+            answer.request_id,
+            answer.digest,
+            by=answer.by,
+            approved=False,
+            people=self.people,
+            now=self.now(),
+        )
+        if refusal or request is None:
+            return False
+        try:
+            self.client.views_open(trigger_id=pressed.trigger, view=denial(request))
+        except UNREACHED as error:
+            _LOG.warning("dialog did not open", extra={"action": "deny", "thread": thread.id})
+            if isinstance(error, SlackApiError):
+                self._say_so(pressed)
+        return True
+
+    def _say_so(self, pressed: Pressed) -> None:
+        text = "The dialog did not open, so nothing was denied. Write in the thread what should "
+        text += "happen instead: that closes this request, too."
+        try:
+            self.client.chat_postEphemeral(
+                channel=pressed.channel, user=pressed.answer.address, text=text
+            )
+        except UNREACHED:
+            _LOG.warning("nobody was told", extra={"action": "deny"})
+
+    def _choose(self, chosen: Chosen) -> None:
+        thread = self.store.load(chosen.thread)
+        for event in thread.events:
+            if isinstance(event, QuestionAsked) and event.question_id == chosen.question_id:
+                choices = choices_of(event)
+                if chosen.index < len(choices):
+                    self.inbox.answer_question(
+                        chosen.thread,
+                        chosen.question_id,
+                        choices[chosen.index],
+                        by=chosen.by,
+                        delivery=chosen.delivery,
+                        channel="slack",
+                        address=chosen.user,
+                    )
+
+    def _refused_before(self, answer: Answer) -> str:
+        """Return what this very dialog was refused with when it was first sent off, if it was."""
+        for event in self.store.load(answer.thread).events:
+            if isinstance(event, AnswerRefused) and event.delivery == answer.delivery:
+                return event.text
+        return ""
