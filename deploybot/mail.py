@@ -16,6 +16,10 @@ CODE_BYTES = 16
 """How much of the MAC a reply code carries: 128 bits, 26 letters and digits."""
 UNVERIFIED = " (unverified)"
 """Ends the name of a sender whose domain did not vouch for the mail; nobody known has such a name."""
+INVISIBLE = re.compile(
+    "[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\u200b-\\u200f\\u2028-\\u202e\\u2060-\\u2069\\ufeff]"
+)
+"""Control, zero-width and text-direction characters: they make a text look like another one."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +89,12 @@ def message_alias(message: str, sender: str = "") -> str:
     theirs count for what they send, and for nobody else.
     """
     return f"mail:{sender.casefold()}:{hashlib.sha256(message.encode()).hexdigest()[:32]}"
+
+
+def visible(text: str) -> str:
+    """Return the text without what cannot be stored or seen; lines end with a plain line feed."""
+    whole = text.encode("utf-8", "replace").decode()
+    return INVISIBLE.sub("", whole.replace("\r\n", "\n").replace("\r", "\n"))
 
 
 def unverified(address: str) -> str:

@@ -18,7 +18,7 @@ from typing import Protocol, runtime_checkable
 from deploybot.errors import InboundError
 from deploybot.inbound.email_authentication import LONGEST, passes_dmarc
 from deploybot.inbound.email_body import text_of
-from deploybot.mail import MailSettings
+from deploybot.mail import MailSettings, visible
 
 WINDOW = 300
 """Seconds that a signed delivery stays good."""
@@ -31,9 +31,6 @@ FROM = re.compile(
     rf'(?:(?:"(?:[^"\\\r\n]|\\[\x20-\x7e])*"|[^"<>@,;:()\\]*)\s*<({ADDRESS})>|({ADDRESS}))'
 )
 MESSAGE_ID = re.compile(r"<[^<>\s]{1,250}>")
-INVISIBLE = re.compile(
-    "[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\u200b-\\u200f\\u202a-\\u202e\\u2060-\\u2069\\ufeff]"
-)
 
 
 @dataclass(frozen=True)
@@ -161,7 +158,7 @@ def _read(raw: bytes, settings: MailSettings) -> Mail | Unwanted:
         name=name,
         verified=passes_dmarc(results, settings.authserv_id, domain),
         subject=_line(str(message.get("subject", "")))[:300],
-        body=_clean(text_of(message))[:TEXT],
+        body=visible(text_of(message))[:TEXT],
         message_id=next(iter(_ids(headers, "message-id")), ""),
         references=tuple(
             dict.fromkeys((*_ids(headers, "in-reply-to"), *reversed(_ids(headers, "references"))))
@@ -220,13 +217,7 @@ def _ids(headers: list[tuple[str, str]], name: str) -> list[str]:
 
 
 def _line(text: str) -> str:
-    return " ".join(_clean(text).split())
-
-
-def _clean(text: str) -> str:
-    """Return the text without what cannot be stored or seen: half characters, bidi, zero-width."""
-    whole = text.encode("utf-8", "replace").decode()
-    return INVISIBLE.sub("", whole.replace("\r\n", "\n").replace("\r", "\n"))
+    return " ".join(visible(text).split())
 
 
 def _signature(secret: str, timestamp: str, body: bytes) -> str:

@@ -1,0 +1,131 @@
+"""Hands messages to a mail server over SMTP; what they say and who gets them is decided elsewhere."""
+
+import smtplib
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from email.message import EmailMessage
+from typing import Literal, Self
+from urllib.parse import unquote, urlsplit
+
+from deploybot.errors import ConfigError, DeliveryError
+
+RETRY = 30.0
+"""Seconds until another try when the server does not take a message now."""
+RETRY_LOGIN = 300.0
+"""Seconds until another try when the server does not let us in: a person must act first."""
+
+
+@dataclass(frozen=True)
+class SmtpSettings:
+    """The mail server. `tls`: from the first byte, by STARTTLS, or by STARTTLS if it is offered."""
+
+    host: str
+    port: int
+    tls: Literal["implicit", "starttls", "offered"]
+    user: str = ""
+    password: str = field(default="", repr=False)
+    timeout: float = 10.0
+    """Seconds for each answer of the server."""
+
+    @classmethod
+    def from_url(cls, url: str) -> Self:
+        """Read `smtp://user:password@host:port` or `smtps://…`; raises ConfigError.
+
+        A password is only ever sent over TLS.
+        """
+        parts = urlsplit(url)
+        try:
+            port = parts.port
+        except ValueError:
+            port = None
+        if parts.scheme not in ("smtp", "smtps") or not parts.hostname or port == 0:
+            raise ConfigError(
+                "DEPLOYBOT_SMTP_URL is wrong. It should look like smtp://user:password@host:587, "
+                "or smtps://user:password@host:465."
+            )
+        user, password = unquote(parts.username or ""), unquote(parts.password or "")
+        if parts.scheme == "smtps":
+            return cls(parts.hostname, port or 465, "implicit", user, password)
+        return cls(parts.hostname, port or 587, "starttls" if user else "offered", user, password)
+
+
+class Connection:
+    """One connection, opened with the first message."""
+
+    def __init__(self, settings: SmtpSettings) -> None:
+        self._settings = settings
+        self._server: smtplib.SMTP | None = None
+
+    def send(self, message: EmailMessage, sender: str, recipient: str) -> None:
+        """Hand over one message.
+
+        Raises DeliveryError: `retry_after` None when this recipient or message is refused for good.
+        """
+        try:
+            server = self._server = self._server or self._opened()
+            server.send_message(message, sender, [recipient])
+        except smtplib.SMTPAuthenticationError:
+            raise _later("does not accept the name and password", RETRY_LOGIN) from None
+        except smtplib.SMTPRecipientsRefused as error:
+            code, _ = next(iter(error.recipients.values()), (450, b""))
+            raise _refused(code) from None
+        except smtplib.SMTPResponseException as error:
+            raise _refused(error.smtp_code) from None
+        except (OSError, smtplib.SMTPException) as error:
+            self._server = None
+            raise _later(f"cannot be reached ({type(error).__name__})", RETRY) from error
+
+    def close(self) -> None:
+        """Say goodbye, if a connection is open."""
+        if self._server is not None:
+            with suppress(OSError, smtplib.SMTPException):
+                self._server.quit()
+            self._server = None
+
+    def _opened(self) -> smtplib.SMTP:
+        settings, context = self._settings, ssl.create_default_context()
+        if settings.tls == "implicit":
+            server: smtplib.SMTP = smtplib.SMTP_SSL(
+                settings.host, settings.port, timeout=settings.timeout, context=context
+            )
+        else:
+            server = smtplib.SMTP(settings.host, settings.port, timeout=settings.timeout)
+            server.ehlo()
+            if settings.tls == "starttls" or server.has_extn("starttls"):
+                server.starttls(context=context)
+        if settings.user:
+            server.login(settings.user, settings.password)
+        return server
+
+
+@contextmanager
+def connection(settings: SmtpSettings) -> Iterator[Connection]:
+    """Yield a connection that ends with the block."""
+    opened = Connection(settings)
+    try:
+        yield opened
+    finally:
+        opened.close()
+
+
+def _later(why: str, seconds: float) -> DeliveryError:
+    return DeliveryError(
+        f"The mail server {why}; the mail was not sent and will be tried again. "
+        "Check DEPLOYBOT_SMTP_URL.",
+        retry_after=seconds,
+    )
+
+
+def _refused(code: int) -> DeliveryError:
+    if 500 <= code < 600:
+        return DeliveryError(
+            f"The mail server refused a mail for good ({code}); it was not sent. "
+            "Check the person's address and the bot's own.",
+            retry_after=None,
+        )
+    return DeliveryError(
+        f"The mail server did not take a mail now ({code}); it will be tried again.",
+        retry_after=RETRY,
+    )
