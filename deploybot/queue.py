@@ -40,7 +40,7 @@ PREFIX = "deploybot:"
 
 def script(connection: redis.Redis, name: str, *before: str) -> Script:
     """Return the script of this name, with the named ones put in front of it."""
-    folder = files("deploybot") / "store_scripts"
+    folder = files("deploybot.store_scripts")
     text = "\n".join((folder / f"{part}.lua").read_text() for part in (*before, name))
     return connection.register_script(text)
 
@@ -81,11 +81,11 @@ class Queues:
         """Build a wake-up for a script to enqueue; nothing is sent."""
         template = self._templates.get(job) or self._template(job)
         call = json.dumps((FUNCTIONS[job], None, [thread_id], {}))
-        at = utcformat(now())
+        at = utcformat(now())  # what the library itself would write
         stored = template["fields"] | {
             "created_at": at,
             "enqueued_at": at,
-            "data": zlib.compress(call.encode()),
+            "data": zlib.compress(call.encode(), level=0, wbits=9),
             "description": f"{FUNCTIONS[job]}({thread_id})",
         }
         flat = tuple(part for item in stored.items() for part in item)
@@ -124,11 +124,13 @@ class Queues:
             ),
         )
         enqueued = 0
+        nothing_waits = found and self.depths()[QUEUES[job]] == 0
         for thread_id in found:
             wake_up = self.wake_up(job, thread_id.decode())
             header = {
                 "thread": thread_id.decode(),
                 "sweep_ms": round(again_seconds * 1000),
+                "lost": bool(nothing_waits),
                 "job": wake_up.header,
             }
             arguments = (json.dumps(header), *wake_up.fields)

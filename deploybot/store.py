@@ -90,6 +90,7 @@ class RedisStore:
         claim: Operation | None = None,
         release: Operation | None = None,
         hold: Hold | None = None,
+        wake: bool = True,
     ) -> Thread:
         """Store the events behind the thread's last one, all or nothing; see `ports.Store`.
 
@@ -106,7 +107,7 @@ class RedisStore:
         }
         header |= self.operations.asked(thread.id, claim=claim, release=release, hold=hold)
         wake_ups = [self.queues.wake_up("deliver", thread.id)]
-        if job := grown.job():
+        if (job := grown.job()) and (wake or job != "advance"):
             wake_ups.append(self.queues.wake_up(job, thread.id))
         header["jobs"] = [wake_up.header for wake_up in wake_ups]
         arguments: list[Any] = [json.dumps(header)]
@@ -126,13 +127,14 @@ class RedisStore:
         """
         deadline = time.monotonic() + PATIENCE
         in_doubt = False
-        while True:
+        while True:  # at least twice: a single try that timed out says nothing
             try:
                 with answering():
                     reply: _Reply = self._append(args=arguments)
                 break
             except StoreUnavailableError as error:
-                if not isinstance(error.__cause__, _UNKNOWN) or time.monotonic() > deadline:
+                over = in_doubt and time.monotonic() > deadline
+                if over or not isinstance(error.__cause__, _UNKNOWN):
                     raise
                 in_doubt = True
                 threading.Event().wait(0.05)

@@ -5,33 +5,54 @@ import logging
 import sys
 from collections.abc import Sequence
 
+from deploybot.config import Settings, read_settings
+from deploybot.embedded import url_of
+from deploybot.errors import ConfigError
 from deploybot.queue import QUEUES
 from deploybot.redis_safety import client, require_safe
-from workers.pool import PROCESSES, Pool, PoolSettings
+from workers.clock import ClockSettings
+from workers.pool import Pool, PoolSettings
+
+logger = logging.getLogger(__name__)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Check the Redis, then run the pool until it is told to stop; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m workers", description=__doc__)
-    parser.add_argument("--redis-url", required=True, help="redis://, rediss:// or unix://")
     parser.add_argument(
         "--queues",
         nargs="+",
         choices=tuple(QUEUES.values()),
-        default=list(PROCESSES),
-        help="one process each; a queue named twice gets two",
+        help="one process each; a queue named twice gets two; all of them when left out",
     )
     parser.add_argument("--no-clock", action="store_true", help="wake nobody: another host does")
-    parser.add_argument(
-        "--allow-unsafe-redis", action="store_true", help="run even where threads can be lost"
-    )
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
-    require_safe(client(options.redis_url), allow_unsafe=options.allow_unsafe_redis)
-    settings = PoolSettings(
-        url=options.redis_url, queues=options.queues, with_clock=not options.no_clock
+    try:
+        settings = read_settings()
+        pool = pool_settings(settings, options.queues, with_clock=not options.no_clock)
+        problems = require_safe(client(pool.url), allow_unsafe=settings.allow_unsafe_redis)
+    except ConfigError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    for problem in problems:
+        logger.warning(problem.text, extra={"action": "check_redis"})
+    return Pool(pool).run()
+
+
+def pool_settings(
+    settings: Settings, queues: Sequence[str] | None = None, *, with_clock: bool = True
+) -> PoolSettings:
+    """Return what the settings ask for: by default every queue, with as many operations as set."""
+    everything = [*QUEUES.values(), *(["operations"] * (settings.operations - 1))]
+    return PoolSettings(
+        url=settings.redis_url or url_of(settings.state_dir / "redis"),
+        queues=queues or everything,
+        with_clock=with_clock,
+        clock=ClockSettings(
+            tick_seconds=min(1.0, settings.sweep_seconds), sweep_seconds=settings.sweep_seconds
+        ),
     )
-    return Pool(settings).run()
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
+from deploybot.queue import QUEUES
 from workers import clock
 from workers.clock import ClockSettings
 from workers.worker import WorkerSettings, die_with_parent, worker_for
@@ -23,8 +24,6 @@ logger = logging.getLogger(__name__)
 
 PRELOADED = ("workers.jobs", "openai", "slack_sdk")
 """Imported once, before forking: a job then starts in milliseconds."""
-PROCESSES = ("threads", "deliveries", "operations", "operations")
-"""One process a queue, but two for operations: a dead deploy is settled while another runs."""
 CLOCK = "clock"
 HEALTHY_SECONDS = 30.0
 FIRST_PAUSE = 0.1
@@ -37,7 +36,7 @@ class PoolSettings:
     """What the pool runs: a queue named twice gets two processes."""
 
     url: str
-    queues: Sequence[str] = PROCESSES
+    queues: Sequence[str] = tuple(QUEUES.values())
     with_clock: bool = True
     worker: WorkerSettings = field(default_factory=WorkerSettings)
     clock: ClockSettings = field(default_factory=ClockSettings)

@@ -9,8 +9,8 @@ if ask.sweep_ms then
     return 0 -- another clock was quicker, or nothing is due any more
   end
   redis.call('ZADD', KEYS[1], now + ask.sweep_ms, ask.thread)
-  if redis.call('LLEN', ask.job.queue) == 0 then
-    redis.call('DEL', ask.job.flag) -- nothing waits, so the one that the flag speaks of was lost
+  if ask.lost then
+    redis.call('DEL', ask.job.flag) -- nothing waited, so the one that the flag speaks of is gone
   end
 end
 return enqueue(ask.job, 2)

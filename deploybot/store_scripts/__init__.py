@@ -1,0 +1,1 @@
+"""The scripts that Redis runs for `store`, `operations` and `queue`; no Python."""

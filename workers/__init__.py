@@ -1,0 +1,1 @@
+"""The processes behind the bot: thin jobs, their workers, the clock and the pool that keeps them running."""
