@@ -266,8 +266,9 @@ class Agent:
         if not step.new_thread:
             return self._append(thread, handed)
         other = self._store.load(thread_id_for(origin))
-        with suppress(DuplicateError, ConflictError):  # begun before the last worker died
-            self._store.append(other, handed, dedupe=(origin,))
+        if not other.events:  # else it was begun before the last worker died
+            with suppress(DuplicateError, ConflictError):
+                self._store.append(other, handed, dedupe=(origin,))
         finished = Finished(at=now, by="agent:code", message=f"Next: {step.text}.")
         return self._append(thread, finished)
 
