@@ -70,7 +70,7 @@ def draw(telling: Telling, look: Look) -> Drawing:
 
 
 def _drawing(text: str, blocks: list[Json]) -> Drawing:
-    return Drawing(text, tuple(blocks[:BLOCKS]))
+    return Drawing(text if text.strip() else "…", tuple(blocks[:BLOCKS]))
 
 
 def _opening(opening: Opening, look: Look) -> list[Json]:

@@ -7,7 +7,6 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import JSONResponse
 from redis.exceptions import RedisError
 from slack_bolt import Ack, App, BoltRequest, BoltResponse
 from slack_bolt.authorization import AuthorizeResult
@@ -17,6 +16,8 @@ from deploybot.errors import CallerError, InboundError, OperatorError
 from deploybot.inbound.slack_buttons import APPROVE, CHOOSE, DENIAL, DENY
 from deploybot.inbound.slack_payloads import Json, read_body
 from deploybot.inbound.slack_signature import verify
+from deploybot.web.body import limited
+from deploybot.web.problem import STORE_DOWN, problem
 from deploybot.web.slack_desk import SlackDesk
 
 MOST_BYTES = 1_000_000
@@ -44,7 +45,7 @@ def slack_router(door: SlackDoor, desk: SlackDesk) -> APIRouter:
     @router.post("/slack/events", include_in_schema=False)
     async def receive(request: Request) -> Response:
         try:
-            body = await _body(request)
+            body = await limited(request, MOST_BYTES)
             verify(
                 door.signing_secrets,
                 body,
@@ -53,11 +54,11 @@ def slack_router(door: SlackDoor, desk: SlackDesk) -> APIRouter:
                 desk.now(),
             )
             content_type = request.headers.get("content-type", "")
-            payload = read_body(body, content_type)
+            read_body(body, content_type)
         except InboundError as error:
             _LOG.warning("slack request refused", extra={"action": "refuse", "why": str(error)})
-            return JSONResponse({"error": str(error)}, error.status)
-        answer = await run_in_threadpool(_dispatched, app, body.decode(), content_type, payload)
+            return problem(error.status, str(error))
+        answer = await run_in_threadpool(_dispatched, app, body.decode(), content_type)
         return Response(answer.body, answer.status, media_type=answer.first_headers().get(_TYPE))
 
     return router
@@ -111,16 +112,7 @@ def bolt_app(door: SlackDoor, desk: SlackDesk) -> App:
     return app
 
 
-async def _body(request: Request) -> bytes:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MOST_BYTES:
-            raise InboundError(f"More than {MOST_BYTES} bytes; nothing was stored.", status=413)
-    return bytes(body)
-
-
-def _dispatched(app: App, body: str, content_type: str, payload: Json) -> BoltResponse:
+def _dispatched(app: App, body: str, content_type: str) -> BoltResponse:
     try:
         request = BoltRequest(body=body, headers={_TYPE: content_type})
     except (AttributeError, KeyError, TypeError, ValueError):
@@ -141,7 +133,7 @@ def _failed(error: Exception) -> BoltResponse:
             return BoltResponse(status=200)
         case OperatorError() | RedisError() | OSError():
             _LOG.error("slack request not stored", extra=_about(error))
-            return _sentence(503, "The store did not take this; nothing was kept. Send it again.")
+            return _sentence(503, STORE_DOWN)
         case _:
             _LOG.error("slack request failed", extra=_about(error))
             return _sentence(500, "This request failed here; send it again or look in the log.")
@@ -157,4 +149,6 @@ def _about(error: Exception) -> dict[str, Any]:
 
 
 def _sentence(status: int, text: str) -> BoltResponse:
-    return BoltResponse(status=status, body={"error": text})
+    answer = problem(status, text)
+    headers = {_TYPE: [str(answer.media_type)]}
+    return BoltResponse(status=status, body=bytes(answer.body).decode(), headers=headers)

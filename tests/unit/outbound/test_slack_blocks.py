@@ -1,0 +1,268 @@
+import json
+from collections.abc import Iterator
+from itertools import count
+from typing import Any
+
+import pytest
+from fakes import PEOPLE
+from hypothesis import given
+from hypothesis import strategies as st
+from slack_cards import NASTY, PROGRESS, SHA, card, plan, question, request
+from slack_sdk.models.blocks import Block
+from slack_sdk.models.views import View
+
+from deploybot.approvals import Grant, Rule
+from deploybot.demo.workspace.blocks import checked, checked_view
+from deploybot.inbound.slack_buttons import Reference
+from deploybot.outbound.slack_blocks import Drawing, Look, draw
+from deploybot.outbound.slack_card import detail_blocks
+from deploybot.outbound.slack_dialog import denial
+from deploybot.outbox import Asked, CardState, Opening, Said, Telling
+
+LONG = "x" * 5000
+LOOK = Look(PEOPLE, "t1", "https://bot.example/threads/t1", PROGRESS)
+
+
+def _drawn(telling: Telling) -> Drawing:
+    """Draw, and have everything checked that Slack checks."""
+    drawing = draw(telling, LOOK)
+    _check(list(drawing.blocks))
+    assert 0 < len(drawing.text) <= 4000
+    return drawing
+
+
+def _check(blocks: list[dict[str, Any]]) -> None:
+    ids = count()
+    checked(json.loads(json.dumps(blocks)), lambda: f"b{next(ids)}")
+    for block in Block.parse_all(json.loads(json.dumps(blocks))):
+        block.validate_json()
+
+
+def _things(thing: object) -> Iterator[dict[str, Any]]:
+    if isinstance(thing, dict):
+        yield thing
+        for value in thing.values():
+            yield from _things(value)
+    elif isinstance(thing, list | tuple):
+        for value in thing:
+            yield from _things(value)
+
+
+def _buttons(drawing: Drawing) -> list[str]:
+    return [t["action_id"] for t in _things(drawing.blocks) if "action_id" in t]
+
+
+def _words(drawing: Drawing) -> str:
+    return " ".join(t["text"] for t in _things(drawing.blocks) if isinstance(t.get("text"), str))
+
+
+@pytest.mark.parametrize("words", ["no", NASTY, LONG, "&" * 5000, ""], ids=lambda w: w[:6])
+@pytest.mark.parametrize("state", CardState)
+def test_every_card_is_one_that_slack_takes(state: CardState, words: str) -> None:
+    drawing = _drawn(card(state, words))
+
+    assert bool(_buttons(drawing)) is (state is CardState.OPEN)
+
+
+@pytest.mark.parametrize("words", ["no", NASTY, LONG])
+@pytest.mark.parametrize("state", CardState)
+def test_words_of_others_never_become_mark_up(state: CardState, words: str) -> None:
+    drawing = _drawn(card(state, words))
+
+    marked = [t["text"] for t in _things(drawing.blocks) if t.get("type") == "mrkdwn"]
+    foreign = "".join([*marked, drawing.text])
+    assert all(
+        t.get("verbatim") is True for t in _things(drawing.blocks) if t.get("type") == "mrkdwn"
+    )
+    assert "<!channel>" not in foreign
+    assert "<https://evil" not in foreign
+    assert "bold" not in "".join(marked)
+    assert "\u202e" not in json.dumps(drawing.blocks, ensure_ascii=False)
+
+
+def test_an_open_card_says_all_that_an_approver_needs() -> None:
+    shown = json.dumps(_drawn(card(CardState.OPEN)).blocks, ensure_ascii=False)
+
+    for part in (
+        "Deploy backend to production",
+        SHA,
+        "`abc1234` → `4af9ec0`",
+        "7 commits go live",
+        "+2 more",
+        "Eve asked:",
+        "please ship it",
+        "deploybot's reason: Because",
+        "⚠️ Not on main",
+        "Will run: `build` → `switch`",
+        "<!date^1772454600^",
+        "https://bot.example/threads/t1",
+    ):
+        assert part in shown, part
+
+
+def test_an_open_card_mentions_those_who_can_still_act_and_nobody_else() -> None:
+    rule = Rule(approvers=("ann", "ben", "mia", "eve"), quorum=2)
+    half = Grant(by="ann", at=request().expires_at)
+
+    shown = _words(_drawn(card(CardState.OPEN, request=request(rule=rule), grants=(half,))))
+
+    assert "<@U0BEN>, Mia (2 needed)" in shown
+    assert "<@U0ANN>" not in shown
+    assert "<@U0EVE>" not in shown
+    assert "1 of 2 approvals so far: Ann" in shown
+
+
+@pytest.mark.parametrize("state", [state for state in CardState if state is not CardState.OPEN])
+def test_a_card_that_nobody_can_answer_mentions_nobody(state: CardState) -> None:
+    assert "<@" not in json.dumps(_drawn(card(state)).blocks)
+
+
+@pytest.mark.parametrize(
+    ("state", "says"),
+    [
+        (CardState.APPROVED, "✅ *Approved by Ben* at <!date^1772452800^{time}|12:00 UTC>."),
+        (CardState.DENIED, "❌ *Denied by Ben* at"),
+        (CardState.EXPIRED, "nobody answered in time. Nothing was deployed."),
+        (CardState.SUPERSEDED, "This can no longer be approved."),
+        (CardState.CLOSED, "*Closed by Ben* at"),
+        (CardState.DEPLOYING, "✅ `build` 1.2 s\n⏳ *Deploying:* `switch`…"),
+        (CardState.LIVE, "🟢 *Live:* `4af9ec0` on production in 3.2 s."),
+        (CardState.FAILED, "Live on production now: `abc1234`."),
+        (CardState.UNKNOWN, "until a person settles it. Last seen live: `abc1234`."),
+    ],
+)
+def test_a_card_says_what_became_of_it(state: CardState, says: str) -> None:
+    assert says in _words(_drawn(card(state)))
+
+
+@pytest.mark.parametrize("state", [CardState.DENIED, CardState.SUPERSEDED, CardState.FAILED])
+def test_a_card_gives_the_reason_in_the_words_in_which_it_came(state: CardState) -> None:
+    drawing = _drawn(card(state, "can you deploy the backend first?"))
+
+    quotes = [t for t in _things(drawing.blocks) if t.get("type") == "rich_text_quote"]
+    assert quotes[0]["elements"][0]["text"] == "can you deploy the backend first?"
+
+
+def test_a_settled_outcome_names_who_settled_it() -> None:
+    live = _words(_drawn(card(CardState.LIVE, by="ann")))
+    failed = _words(_drawn(card(CardState.FAILED, by="ann")))
+
+    assert "as Ann settled" in live
+    assert "as Ann settled. Live now: `abc1234`" in failed
+
+
+def test_a_deploy_that_needs_nobody_has_no_buttons_and_says_why() -> None:
+    automatic = request(rule=Rule(automatic=True))
+
+    waiting = _drawn(card(CardState.OPEN, request=automatic))
+    approved = _drawn(card(CardState.APPROVED, request=automatic))
+
+    assert _buttons(waiting) == []
+    assert "Approved by the standing rule of production" in _words(approved)
+
+
+def test_a_roll_back_says_what_is_taken_back() -> None:
+    back = request(plan=plan(action="roll_back", previous_sha=None))
+
+    shown = _words(_drawn(card(CardState.OPEN, request=back)))
+
+    assert "Roll back backend on production" in shown
+    assert "7 commits taken back" in shown
+    assert "nothing → `4af9ec0`" in shown
+
+
+def test_a_button_carries_only_what_names_the_request() -> None:
+    drawing = _drawn(card(CardState.OPEN))
+
+    values = {t["action_id"]: t["value"] for t in _things(drawing.blocks) if "action_id" in t}
+    about = Reference.loads(values["approve"])
+    assert values["approve"] == values["deny"]
+    assert (about.thread, about.request, about.digest) == (
+        "t0123456789abcdef",
+        "r1",
+        request("no").digest,
+    )
+
+
+@pytest.mark.parametrize("words", ["no", NASTY, LONG])
+def test_the_detail_shows_each_command_as_it_runs(words: str) -> None:
+    blocks = detail_blocks(request(words))
+
+    _check(blocks)
+    shown = json.dumps(blocks, ensure_ascii=False)
+    assert request(words).digest in shown
+
+
+def test_the_detail_quotes_arguments_so_that_each_can_be_told_from_the_next() -> None:
+    shown = [t["text"] for t in _things(detail_blocks(request("$HOME"))) if "text" in t]
+
+    assert any("$ make 'all it'\"'\"'s' '$HOME'" in text for text in shown)
+
+
+@pytest.mark.parametrize("words", ["no", NASTY, LONG])
+def test_the_dialog_is_one_that_slack_takes_and_shows_what_is_denied(words: str) -> None:
+    ids = count()
+    view = denial(request(words))
+
+    checked_view(json.loads(json.dumps(view)), "modal", lambda: f"b{next(ids)}")
+    View(**json.loads(json.dumps(view))).validate_json()
+    assert "Deploy backend to production" in json.dumps(view)
+    assert Reference.loads(view["private_metadata"]).request == "r1"
+
+
+@pytest.mark.parametrize(
+    ("telling", "actions"),
+    [
+        (question(), []),
+        (question(NASTY, format="yes_no"), ["choose:0", "choose:1"]),
+        (
+            question(format="multiple_choice", choices=tuple("abcde")),
+            [f"choose:{index}" for index in range(5)],
+        ),
+        (question(format="multiple_choice", choices=tuple("abcdef")), ["choose"]),
+        (question(format="multiple_choice", choices=(LONG, "", NASTY) * 60), ["choose"]),
+        (question(LONG, urgency="high"), []),
+        (question(format="yes_no", answer="Yes", by="ann"), []),
+        (question(format="yes_no", closed=True, by="ann"), []),
+    ],
+)
+def test_a_question_has_its_choices_while_it_is_open(telling: Asked, actions: list[str]) -> None:
+    assert _buttons(_drawn(telling)) == actions
+
+
+def test_an_answered_question_shows_the_answer() -> None:
+    assert "Ann answered: Yes" in _words(_drawn(question(format="yes_no", answer="Yes", by="ann")))
+
+
+@pytest.mark.parametrize("words", ["no", NASTY, LONG])
+def test_openings_and_sentences_are_ones_that_slack_takes(words: str) -> None:
+    _drawn(Opening("opening", words, lines=(words,) * 40))
+    _drawn(Said("said:1", words, "bad", mention=("ann", "mia"), detail=(words,) * 40))
+
+
+def test_the_newest_output_is_kept_when_there_is_too_much() -> None:
+    telling = Said("said:1", "Failed.", "bad", detail=tuple(f"line {n}" for n in range(2000)))
+
+    shown = _words(_drawn(telling))
+
+    assert "line 1999" in shown
+    assert "line 1 " not in shown
+
+
+def test_drawing_the_same_twice_gives_the_same_digest() -> None:
+    one, two = (draw(card(CardState.OPEN), LOOK) for _ in range(2))
+
+    assert one.digest == two.digest
+    assert one.digest != draw(card(CardState.DENIED), LOOK).digest
+
+
+@given(st.text(), st.sampled_from(CardState))
+def test_no_text_makes_a_card_that_slack_refuses(words: str, state: CardState) -> None:
+    _drawn(card(state, words))
+
+
+@given(st.text(), st.lists(st.text(max_size=100), max_size=120))
+def test_no_text_makes_a_message_that_slack_refuses(words: str, more: list[str]) -> None:
+    _drawn(Said("said:1", words, detail=tuple(more)))
+    _drawn(Opening("opening", words, tuple(more)))
+    _drawn(question(words, format="multiple_choice", choices=tuple(more)))
