@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import redis
+from redis.client import Pipeline
 from rq import Queue, Worker
 from rq.job import Job
 from rq.serializers import JSONSerializer
@@ -105,6 +106,15 @@ class BotWorker(Worker):
     def get_heartbeat_ttl(self, job: Job, working_time: float = 0.0) -> int:
         """How many seconds a job is believed to run after its last sign of life."""
         return int(self.job_monitoring_interval) + self.lease_margin
+
+    def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
+        """Say that the worker lives, in one write to the disk instead of three."""
+        if pipeline is not None:
+            super().heartbeat(timeout, pipeline=pipeline)
+            return
+        with self.connection.pipeline() as together:
+            super().heartbeat(timeout, pipeline=together)
+            together.execute()
 
     def main_work_horse(self, job: Job, queue: Queue) -> None:
         """Run the job in the forked process, which must not outlive the worker."""
