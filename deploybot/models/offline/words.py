@@ -1,0 +1,188 @@
+"""What a person said, as far as rules can tell: what they want, of what, where, and at which commit.
+
+Pure. One text at a time: what it means in its thread is worked out in `situation`.
+"""
+
+import re
+from dataclasses import dataclass, field
+from typing import Literal
+
+from deploybot.models.offline import names, vocabulary
+from deploybot.models.offline.names import Ref, Suspect
+
+Want = Literal[
+    "deploy",
+    "roll_back",
+    "live",
+    "commits",
+    "tags",
+    "stop",
+    "no",
+    "yes",
+    "thanks",
+    "greeting",
+    "help",
+    "",
+]
+"""What is wanted; "" when the text only names things, or makes no sense to rules."""
+
+LONGEST = 1000
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+
+@dataclass(frozen=True)
+class Said:
+    """One text, read."""
+
+    text: str
+    want: Want = ""
+    services: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
+    environments: tuple[str, ...] = ()
+    ref: Ref | None = None
+    count: int | None = None
+    seconds: int | None = None
+    later: bool = False
+    """It is to happen at a time, or after something, that a timer cannot tell."""
+    everything: bool = False
+    first: bool = False
+    adds: bool = False
+    refers_back: bool = False
+    suspects: tuple[Suspect, ...] = field(default=())
+
+    @property
+    def names_something(self) -> bool:
+        """Tell whether the text says anything that could complete or change a wish."""
+        named = self.services or self.without or self.environments or self.ref or self.suspects
+        return bool(named or self.everything or self.seconds is not None)
+
+
+def read(text: str, services: tuple[str, ...], environments: tuple[str, ...]) -> Said:
+    """Return what the text says, given what is configured."""
+    plain = clean(text, services)
+    low = plain.casefold()
+    kept, dropped = _split_negated(low)
+    tokens = names.tokens(plain)
+    without = names.left_out(low, services) or names.services_in(names.tokens(dropped), services)
+    found = tuple(s for s in names.services_in(tokens, services) if s not in without)
+    ref, source = names.ref_in(plain, services, environments)
+    where = tuple(e for e in names.environments_in(tokens, environments) if e != source)
+    if vocabulary.EVERYWHERE.search(low):
+        where = environments
+    want = _want(kept, negated=bool(dropped), named=bool(without))
+    changes = want in ("deploy", "roll_back", "")
+    return Said(
+        text=plain,
+        want=want,
+        services=_ordered(low, found),
+        without=without,
+        environments=where,
+        ref=ref,
+        count=_count(low),
+        seconds=_seconds(low),
+        later=bool(vocabulary.LATER.search(low) or vocabulary.CONDITION.search(low)),
+        everything=bool(vocabulary.EVERYTHING.search(vocabulary.EVERYWHERE.sub("", low))),
+        first=bool(vocabulary.FIRST.search(vocabulary.BEFORE.sub("", low))),
+        adds=bool(vocabulary.ADDS.search(low)),
+        refers_back=bool(vocabulary.AGAIN.search(low)),
+        suspects=names.suspects_in(tokens, services, environments, found) if changes else (),
+    )
+
+
+def clean(text: str, services: tuple[str, ...] = ()) -> str:
+    """Return the words alone: no mentions, no mark-up, no apostrophes, single spaces."""
+    text = re.sub(r"<[@!][^>]*>", " ", text[:LONGEST])
+    text = re.sub(r"<#\w+\|([^>]*)>", r"\1", text)
+    text = re.sub(r"<[^|>\s]+\|([^>]*)>", r"\1", text)
+    text = text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+    text = text.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
+    text = re.sub(r"\b([Ii]t|[Tt]hat|[Ll]et|[Ww]hat|[Ww]here|[Ww]ho)'s\b", r"\1s", text)
+    text = re.sub(r"'s\b", "", text).replace("'", "")
+    text = re.sub(r"[`*\"“”„]", " ", text)
+    for service in services:
+        text = re.sub(rf"\b({re.escape(service)})[@:](?=\S)", r"\1 ", text, flags=re.IGNORECASE)
+    return " ".join(text.split()).strip(" .!,;:-")
+
+
+def _split_negated(low: str) -> tuple[str, str]:
+    """Return what is wanted, and what is said not to be: "don't …, do …" is both."""
+    clauses = re.split(r"(?:[,;.!?]\s+|\s+but\s+)", low)
+    no = [clause for clause in clauses if vocabulary.NEGATED.search(clause)]
+    yes = [clause for clause in clauses if clause not in no]
+    return ", ".join(yes), ", ".join(no)
+
+
+def _want(low: str, *, negated: bool, named: bool) -> Want:
+    if negated and not _change(low):
+        return "" if named else "stop"
+    if vocabulary.STOP.search(low) and not _change(vocabulary.STOP.sub("", low)):
+        return "stop"
+    if vocabulary.HELP.search(low):
+        return "help"
+    asks = vocabulary.QUESTION.search(low) and not (vocabulary.REQUEST.search(low) and _change(low))
+    if asks:
+        return _read_wanted(low)
+    if change := _change(low):
+        return change
+    return _nothing_changes(low)
+
+
+def _change(low: str) -> Literal["deploy", "roll_back"] | None:
+    if vocabulary.ROLL_BACK.search(low):
+        return "roll_back"
+    if vocabulary.DEPLOY.search(low) or vocabulary.RELEASE.search(low):
+        return "deploy"
+    return "deploy" if names.close_to(low, ("deploy", "redeploy")) else None
+
+
+def _read_wanted(low: str) -> Want:
+    """Say what a question is about; a question never changes anything."""
+    about: Want = "help"
+    if vocabulary.PENDING.search(low):
+        about = "live"
+    elif vocabulary.COMMITS.search(low):
+        about = "commits"
+    elif vocabulary.TAGS.search(low) and not re.search(r"\b(live|deployed|running)\b", low):
+        about = "tags"
+    elif vocabulary.LIVE.search(low) or re.search(r"\b(on|in|where|wheres)\b", low):
+        about = "live"
+    return about
+
+
+def _nothing_changes(low: str) -> Want:
+    table: tuple[tuple[re.Pattern[str], Want], ...] = (
+        (vocabulary.ONLY_COMMITS, "commits"),
+        (vocabulary.ONLY_TAGS, "tags"),
+        (vocabulary.ONLY_LIVE, "live"),
+        (vocabulary.THANKS, "thanks"),
+        (vocabulary.GREETING, "greeting"),
+        (vocabulary.NO, "no"),
+        (vocabulary.YES, "yes"),
+    )
+    return next((want for pattern, want in table if pattern.search(low)), "")
+
+
+def _ordered(low: str, services: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the services in the order that is asked for: "a after b" is b, then a."""
+    if len(services) == 2:
+        one, other = (re.escape(service) for service in services)
+        if re.search(rf"\b{one}\b.{{0,20}}\bafter\b.{{0,10}}\b{other}\b", low):
+            return services[::-1]
+        if re.search(rf"\b{one}\b.{{0,30}}\b{other} first\b", low):
+            return services[::-1]
+    return services
+
+
+def _count(low: str) -> int | None:
+    match = re.search(r"\b(\d{1,3})\s+(\w+\s+)?(commits?|tags?|releases|versions|changes)\b", low)
+    if match:
+        return int(match[1])
+    return 1 if re.search(r"\b(last|latest|newest) (commit|tag|release)\b", low) else None
+
+
+def _seconds(low: str) -> int | None:
+    match = vocabulary.DELAY.search(low)
+    if not match:
+        return None
+    number = {"a": 1.0, "an": 1.0, "half an": 0.5}.get(match[1])
+    return int((float(match[1]) if number is None else number) * _UNITS[match[2][0]])
