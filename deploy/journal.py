@@ -90,8 +90,7 @@ class Journal:
         has begun, or this one was closed.
         """
         with self._locked() as file:
-            last = self._last_fenced()
-            if not isinstance(last, BeganRecord) or last.fence != fence:
+            if self._owner() != fence:
                 raise OldFenceError(
                     "A newer operation has begun at the target, or this one was given up. It "
                     "changed nothing more; look at what is live now."
@@ -99,12 +98,22 @@ class Journal:
             yield lambda record: self._write(file, record)
 
     def _last_fence(self) -> int | None:
-        last = self._last_fenced()
+        fenced = (r for r in self.newest_first() if isinstance(r, BeganRecord | ClosedRecord))
+        last = next(fenced, None)
         return last.fence if last else None
 
-    def _last_fenced(self) -> BeganRecord | ClosedRecord | None:
-        fenced = (r for r in self.newest_first() if isinstance(r, BeganRecord | ClosedRecord))
-        return next(fenced, None)
+    def _owner(self) -> int | None:
+        """Return the fence of the last order that began, unless it or a later one was closed."""
+        closed: list[ClosedRecord] = []
+        for record in self.newest_first():
+            if isinstance(record, ClosedRecord):
+                closed.append(record)
+            if isinstance(record, BeganRecord):
+                shut = (
+                    record.approval_id == c.approval_id or record.fence < c.fence for c in closed
+                )
+                return None if any(shut) else record.fence
+        return None
 
     def _lines(self) -> list[bytes]:
         try:

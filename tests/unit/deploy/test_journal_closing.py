@@ -1,6 +1,7 @@
 from datetime import UTC, datetime
 
 import pytest
+
 from deploy.errors import OldFenceError, SeenApprovalError
 from deploy.journal import Journal
 from deploy.records import BeganRecord, ClosedRecord, EndedRecord, StepRecord
