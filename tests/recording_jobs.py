@@ -29,6 +29,10 @@ def deliver(thread_id: str) -> None:
     _run("deliver", thread_id)
 
 
+def warm() -> None:
+    client(_URL[0]).rpush("warmed", os.getpid())
+
+
 def _run(job: Job, thread_id: str) -> None:
     connection = client(_URL[0])
     Queues(connection).started(job, thread_id)
@@ -52,7 +56,13 @@ def main() -> None:
                 tick_seconds=0.05, sweep_seconds=float(sweep_seconds), lease_seconds=1.0
             )
             worker = WorkerSettings(monitoring=1, lease_margin=1, ttl=16, maintenance=1)
-            pool = PoolSettings(url=url, worker=worker, clock=clock, preload=("workers.jobs",))
+            pool = PoolSettings(
+                url=url,
+                worker=worker,
+                clock=clock,
+                preload=("workers.jobs",),
+                warm="workers.jobs:warm",
+            )
             sys.exit(Pool(pool).run())
 
 

@@ -5,8 +5,8 @@ import logging
 import sys
 from collections.abc import Sequence
 
+from deploybot.bootstrap import redis_url
 from deploybot.config import Settings, read_settings
-from deploybot.embedded import url_of
 from deploybot.errors import ConfigError
 from deploybot.queue import QUEUES
 from deploybot.redis_safety import client, require_safe
@@ -46,7 +46,7 @@ def pool_settings(
     """Return what the settings ask for: by default every queue, with as many operations as set."""
     everything = [*QUEUES.values(), *(["operations"] * (settings.operations - 1))]
     return PoolSettings(
-        url=settings.redis_url or url_of(settings.state_dir / "redis"),
+        url=redis_url(settings),
         queues=queues or everything,
         with_clock=with_clock,
         clock=ClockSettings(

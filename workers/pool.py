@@ -28,7 +28,7 @@ CLOCK = "clock"
 HEALTHY_SECONDS = 30.0
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 30.0
-_HEARD = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
+_HEARD = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +41,9 @@ class PoolSettings:
     worker: WorkerSettings = field(default_factory=WorkerSettings)
     clock: ClockSettings = field(default_factory=ClockSettings)
     preload: Sequence[str] = PRELOADED
+    warm: str = "workers.jobs:bot"
+    """`module:function` that each worker calls once, so that no job builds the bot anew; "" for none.
+    What it reads, such as the configuration, is read again after SIGHUP."""
 
 
 @dataclass
@@ -56,7 +59,10 @@ class _Child:
 
 
 class Pool:
-    """The supervisor; call `run` from the main thread of a process that does nothing else."""
+    """The supervisor; call `run` from the main thread of a process that does nothing else.
+
+    SIGTERM and SIGINT end everything in order; SIGHUP renews every process after its job.
+    """
 
     def __init__(self, settings: PoolSettings) -> None:
         self._settings = settings
@@ -82,7 +88,8 @@ class Pool:
                     self._start_missing()
                 for number in wait_for_signal(self._seconds_to_next_start()):
                     if number != signal.SIGCHLD:
-                        self._stop()
+                        self._stopping |= number != signal.SIGHUP
+                        self._end_children()
 
     def _start_missing(self) -> None:
         now = time.monotonic()
@@ -119,6 +126,9 @@ class Pool:
             os._exit(code)
 
     def _work(self, queue: str) -> None:
+        if self._settings.warm:
+            module, _, function = self._settings.warm.partition(":")
+            getattr(importlib.import_module(module), function)()
         worker_for(queue, self._settings.url, self._settings.worker).work(logging_level="WARNING")
 
     def _tick(self) -> None:
@@ -140,9 +150,10 @@ class Pool:
                 self._plan_restart(child, os.waitstatus_to_exitcode(status))
 
     def _plan_restart(self, child: _Child, code: int) -> None:
-        """Start it again at once if it had been well, else after a pause that doubles."""
+        """Start it again at once if it was asked to end or had been well, else after a doubling pause."""
         now = time.monotonic()
-        if self._stopping:
+        if self._stopping or code == 0:
+            child.start_at = now
             return
         if now - child.started > HEALTHY_SECONDS:
             child.pause = FIRST_PAUSE
@@ -159,10 +170,9 @@ class Pool:
         missing = [child.start_at for child in self._children if not child.pid]
         return max(0.0, min(missing) - time.monotonic()) if missing else None
 
-    def _stop(self) -> None:
-        """Let every process finish its job; asked a second time, the workers drop theirs."""
-        self._stopping = True
-        logger.info("stopping", extra={"action": "stop"})
+    def _end_children(self) -> None:
+        """Let every process finish its job and end; asked a second time, the workers drop theirs."""
+        logger.info("ending processes", extra={"action": "end", "stopping": self._stopping})
         for child in self._children:
             if child.pid:
                 with suppress(ProcessLookupError):

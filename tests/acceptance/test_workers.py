@@ -162,6 +162,39 @@ def test_a_dead_worker_is_replaced_at_once(
     wait_until(lambda: connection.llen("ended:advance"))
 
 
+def test_what_costs_time_is_done_once_a_worker_and_not_once_a_job(
+    connection: redis.Redis, queues: Queues, start_pool: StartPool
+) -> None:
+    start_pool()
+
+    for number in range(3):
+        queues.wake("advance", f"t{number}")
+    wait_until(lambda: connection.llen("ended:advance") == 3)
+
+    workers = {worker for _, _, worker in started(connection, "advance")}
+    assert workers < set(map(int, connection.lrange("warmed", 0, -1)))
+    assert connection.llen("warmed") == 3
+
+
+def test_on_request_every_process_is_renewed_after_its_job(
+    connection: redis.Redis, queues: Queues, start_pool: StartPool
+) -> None:
+    pool = start_pool()
+    before = children_of(pool.pid)
+    connection.set("hold:t1", 1)
+    queues.wake("operate", "t1")
+    wait_until(lambda: started(connection, "operate"))
+
+    pool.send_signal(signal.SIGHUP)
+    wait_until(lambda: len(children_of(pool.pid) & before) == 1)
+    connection.delete("hold:t1")
+
+    wait_until(lambda: not children_of(pool.pid) & before)
+    assert connection.lrange("ended:operate", 0, -1) == [b"t1"]
+    queues.wake("operate", "t2")
+    wait_until(lambda: connection.llen("ended:operate") == 2)
+
+
 def test_a_stop_waits_for_the_running_job_and_starts_no_other(
     connection: redis.Redis, queues: Queues, start_pool: StartPool
 ) -> None:
