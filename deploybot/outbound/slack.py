@@ -184,7 +184,12 @@ class SlackChannel:
             method = self.client.conversations_replies
             arguments["ts"] = posting.place.root
         for _ in range(_PAGES):
-            answer = call(method, **arguments)
+            try:
+                answer = call(method, **arguments)
+            except RefusedCallError as error:
+                if error.code not in _NO_THREAD:
+                    raise
+                break
             for message in answer.get("messages") or ():
                 if (message.get("metadata") or {}).get("event_payload") == wanted:
                     return str(message["ts"])
@@ -212,7 +217,7 @@ class SlackChannel:
             )
         except RefusedCallError as error:
             # That person cannot be whispered to there; the refusal stays on record.
-            extra = {"action": "whisper", "thread": thread.id, "code": error.code}
+            extra = {"action": "whisper", "thread_id": thread.id, "code": error.code}
             _LOG.warning("not told", extra=extra)
             noted.put(private.key, refused=error.code)
             return

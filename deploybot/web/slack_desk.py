@@ -100,7 +100,7 @@ class SlackDesk:
         try:
             self.client.views_open(trigger_id=pressed.trigger, view=denial(request))
         except UNREACHED as error:
-            _LOG.warning("dialog did not open", extra={"action": "deny", "thread": thread.id})
+            _LOG.warning("dialog did not open", extra={"action": "deny", "thread_id": thread.id})
             if isinstance(error, SlackApiError):
                 self._say_so(pressed)
         return True

@@ -1,0 +1,506 @@
+"""What SlackChannel promises, against a server that speaks Slack and fails on request."""
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+from fakes import PEOPLE, FakeClock, catalog
+from redis_server import wait_until
+from slack_bot import SECRET, TOKEN
+from story import Story
+
+from deploybot.approvals import Grant
+from deploybot.demo.workspace import (
+    Channel,
+    Fault,
+    Person,
+    WorkspaceServer,
+    WorkspaceSettings,
+    actions,
+)
+from deploybot.errors import DeliveryError
+from deploybot.events import SlackMessageReceived
+from deploybot.inbox import Answer
+from deploybot.next_step import Deploy, DoneForNow, RequestHumanInput
+from deploybot.outbound.slack import SlackChannel
+from deploybot.outbound.slack_calls import Pacing, RefusedCallError, UnsureCallError, slack_client
+from deploybot.outbox import Card, CardState, Telling, tellings
+
+DEPLOY = Deploy(service="backend", ref="main", environment="production", reason="asked for")
+SETTINGS = WorkspaceSettings(
+    bot_token=TOKEN,
+    signing_secret=SECRET,
+    channels=(
+        Channel(id="C0DEPLOYS", name="deploys"),
+        Channel(id="C0OTHER", name="other", bot_is_member=False),
+        Channel(id="C0OLD", name="old", is_archived=True),
+    ),
+    people=(
+        Person(id="U0ANN", name="ann"),
+        Person(id="U0BEN", name="ben"),
+        Person(id="U0EVE", name="eve"),
+    ),
+)
+
+
+@dataclass
+class Desk:
+    """One Slack channel over one workspace, and what it has noted."""
+
+    server: WorkspaceServer
+    story: Story = field(default_factory=lambda: Story(table=catalog()))
+    clock: FakeClock = field(default_factory=FakeClock)
+    aliases: dict[str, str] = field(default_factory=dict)
+    noted: dict[str, str] = field(default_factory=dict)
+    where: str = "C0DEPLOYS"
+    pacing: Pacing = field(default_factory=lambda: Pacing(burst=1000))
+    token: str = TOKEN
+    timeout: int = 5
+
+    def channel(self) -> SlackChannel:
+        return SlackChannel(
+            client=slack_client(self.token, f"{self.server.url}/api/", self.timeout),
+            channel=self.where,
+            people=PEOPLE,
+            url_of=lambda thread: f"https://bot.example/threads/{thread}",
+            alias=self.aliases.__setitem__,
+            progress=self.story.store.progress,
+            now=self.clock.now,
+            pacing=self.pacing,
+        )
+
+    def deliver(
+        self, *, note: Callable[[str, str], None] | None = None, only: tuple[Telling, ...] = ()
+    ) -> None:
+        thread = self.story.thread
+        keep = note or self.noted.__setitem__
+        self.channel().deliver(thread, only or tellings(thread), dict(self.noted), keep)
+
+    def messages(self, channel: str = "C0DEPLOYS") -> list[dict[str, Any]]:
+        """Return what is there, without what people were whispered."""
+        workspace = self.server.workspace
+        with workspace.lock:
+            where = workspace.conversations.by_id[channel]
+            return [
+                where.shape(workspace.settings, message, with_metadata=True)
+                for message in where.messages.values()
+                if message.only_for is None
+            ]
+
+    def cards(self) -> list[dict[str, Any]]:
+        return [
+            message
+            for message in self.messages()
+            if message.get("blocks") and message["blocks"][0]["type"] == "header"
+        ]
+
+    def calls(self, method: str) -> list[dict[str, Any]]:
+        ledger = self.server.workspace.ledger
+        return ledger.entries(0, direction="from_bot", method=method, name=None)
+
+    def fails(self, method: str, kind: Any, **more: Any) -> None:
+        self.server.workspace.faults.add(Fault(method=method, kind=kind, **more))
+
+    def asked(self, text: str = "deploy backend to production") -> None:
+        """Let Ann ask over the API, and the bot propose."""
+        self.story.verified_on_staging("main").model_will(DEPLOY).person_says(text, by="eve")
+
+    def asked_in(self, channel: str, ts: str) -> None:
+        """Let Eve ask in Slack, and the bot propose."""
+        self.story.verified_on_staging("main").model_will(DEPLOY)
+        said = SlackMessageReceived(
+            at=self.story.clock.now(),
+            by="eve",
+            delivery=ts,
+            channel=channel,
+            ts=ts,
+            thread_ts=ts,
+            user="U0EVE",
+            name="Eve",
+            text="deploy backend to production",
+        )
+        self.story.inbox.hear(self.story.thread_id, said, dedupe=(ts,))
+        self.story.bot_works()
+
+
+@pytest.fixture
+def server() -> Iterator[WorkspaceServer]:
+    with WorkspaceServer(SETTINGS) as running:
+        yield running
+
+
+@pytest.fixture
+def desk(server: WorkspaceServer) -> Iterator[Desk]:
+    yield Desk(server)
+    assert server.workspace.faults.waiting() == [], "a fault was asked for and never met"
+
+
+def _text(message: dict[str, Any]) -> str:
+    return json.dumps(message["blocks"], ensure_ascii=False)
+
+
+def _say(server: WorkspaceServer, user: str, channel: str, text: str) -> str:
+    return str(actions.say(server.workspace, user, channel, text)["ts"])
+
+
+def _late_click(desk: Desk, request_id: str, digest: str) -> str:
+    """Let Ann approve what is closed already; return the words that she gets."""
+    answer = Answer(
+        thread="t1",
+        request_id=request_id,
+        digest=digest,
+        approved=True,
+        comment="",
+        by="ann",
+        channel="slack",
+        address="U0ANN",
+        delivery="late",
+    )
+    receipt = desk.story.inbox.answer(answer)
+    assert not receipt.accepted
+    return receipt.text
+
+
+def _running_card(desk: Desk) -> Card:
+    """Return the open card as it will be told while its deploy runs."""
+    (card,) = [told for told in desk.story.told if isinstance(told, Card)]
+    return replace(
+        card,
+        state=CardState.DEPLOYING,
+        grants=(Grant(by="ben", at=desk.clock.now()),),
+        operation="op1",
+    )
+
+
+def test_a_thread_from_elsewhere_gets_one_message_and_all_else_hangs_below_it(desk: Desk) -> None:
+    desk.asked()
+
+    desk.deliver()
+
+    root, *below = desk.messages()
+    assert "eve asked over the API" in root["text"]
+    assert {message["thread_ts"] for message in below} == {root["ts"]}
+    assert [message.get("subtype") for message in below] == ["thread_broadcast", None]
+
+
+def test_a_thread_from_slack_is_told_where_it_began(desk: Desk, server: WorkspaceServer) -> None:
+    ts = _say(server, "U0EVE", "C0DEPLOYS", "deploy backend to production")
+    desk.asked_in("C0DEPLOYS", ts)
+
+    desk.deliver()
+
+    said, *below = desk.messages()
+    assert said["ts"] == ts
+    assert {message["thread_ts"] for message in below} == {ts}
+    assert below[0]["subtype"] == "thread_broadcast"
+
+
+def test_a_request_from_direct_messages_is_shown_to_those_who_may_approve(
+    desk: Desk, server: WorkspaceServer
+) -> None:
+    direct = server.workspace.conversations.direct("U0EVE").id
+    ts = _say(server, "U0EVE", direct, "deploy backend to production")
+    desk.asked_in(direct, ts)
+
+    desk.deliver()
+    desk.story.approves()
+    desk.deliver()
+
+    (shown,) = desk.messages()
+    assert "Approved by Ben" in _text(shown)
+    assert all(message["thread_ts"] == ts for message in desk.messages(direct)[1:])
+
+
+def test_delivering_again_does_nothing(desk: Desk) -> None:
+    desk.asked()
+
+    for _ in range(3):
+        desk.deliver()
+
+    assert len(desk.calls("chat.postMessage")) == 3
+    assert desk.calls("chat.update") == []
+
+
+def test_one_card_lives_through_the_whole_deploy(desk: Desk) -> None:
+    desk.asked()
+    desk.deliver()
+    open_card = desk.cards()
+
+    desk.story.approves()
+    desk.deliver()
+
+    (card,) = desk.cards()
+    assert card["ts"] == open_card[0]["ts"]
+    assert "approve" in _text(open_card[0])
+    assert "action_id" not in _text(card)
+    assert "Approved by Ben" in _text(card)
+    assert "`switch` 0.1 s" in _text(card)
+    assert "is live on production" in _text(desk.messages()[0])
+
+
+def test_a_finished_card_keeps_its_steps_when_the_progress_is_forgotten(desk: Desk) -> None:
+    desk.asked()
+    desk.story.approves()
+    desk.deliver()
+    before = desk.cards()
+
+    after_a_day = replace(desk.channel(), progress=defaultdict(tuple).__getitem__)
+    after_a_day.deliver(desk.story.thread, desk.story.told, desk.noted, desk.noted.__setitem__)
+
+    assert desk.cards() == before
+
+
+def test_every_message_finds_its_thread(desk: Desk) -> None:
+    desk.asked()
+
+    desk.deliver()
+
+    assert desk.aliases == {f"slack:C0DEPLOYS:{m['ts']}": "t1" for m in desk.messages()}
+    payloads = [message["metadata"]["event_payload"] for message in desk.messages()]
+    assert [payload["key"] for payload in payloads] == ["opening", "card:r1", "card:r1:detail"]
+    assert {payload["thread"] for payload in payloads} == {"t1"}
+
+
+@pytest.mark.parametrize("call", [1, 2, 3])
+def test_a_message_that_slack_took_unsaid_is_found_and_not_posted_twice(
+    desk: Desk, call: int
+) -> None:
+    desk.asked()
+    for _ in range(call - 1):
+        desk.fails("chat.postMessage", "delay", seconds=0)
+    desk.fails("chat.postMessage", "drop_after")
+
+    with pytest.raises(UnsureCallError) as lost:
+        desk.deliver()
+    desk.deliver()
+
+    assert lost.value.retry_after is not None
+    keys = [message["metadata"]["event_payload"]["key"] for message in desk.messages()]
+    assert keys == ["opening", "card:r1", "card:r1:detail"]
+    assert len(desk.aliases) == 3
+
+
+def test_a_message_that_was_never_taken_is_posted_again(desk: Desk) -> None:
+    desk.asked()
+    desk.fails("chat.postMessage", "drop_before")
+
+    with pytest.raises(UnsureCallError):
+        desk.deliver()
+    desk.deliver()
+
+    assert len(desk.messages()) == 3
+
+
+def test_a_worker_that_dies_between_posting_and_noting_posts_nothing_twice(desk: Desk) -> None:
+    desk.asked()
+
+    def dies(key: str, value: str) -> None:
+        if '"ts"' in value:
+            raise SystemError("killed")
+        desk.noted[key] = value
+
+    with pytest.raises(SystemError):
+        desk.deliver(note=dies)
+    desk.deliver()
+
+    assert len(desk.messages()) == 3
+
+
+def test_slack_is_left_alone_for_as_long_as_it_asks(desk: Desk) -> None:
+    desk.asked()
+    desk.fails("chat.postMessage", "ratelimit", seconds=7)
+
+    with pytest.raises(DeliveryError) as limited:
+        desk.deliver()
+    desk.deliver()
+
+    assert limited.value.retry_after == 7
+    assert len(desk.messages()) == 3
+    assert desk.calls("conversations.history") == [], "a plain no leaves nothing to look for"
+
+
+@pytest.mark.parametrize("kind", ["status", "error"])
+def test_a_failing_slack_is_tried_again(desk: Desk, kind: str) -> None:
+    desk.asked()
+    desk.fails("chat.postMessage", kind)
+
+    with pytest.raises(UnsureCallError) as failed:
+        desk.deliver()
+    desk.deliver()
+
+    assert failed.value.retry_after is not None
+    assert len(desk.messages()) == 3
+
+
+def test_a_slow_slack_is_given_up_and_looked_up_later(desk: Desk) -> None:
+    desk.asked()
+    desk.timeout = 1
+    desk.fails("chat.postMessage", "delay", seconds=1.5)
+
+    with pytest.raises(UnsureCallError):
+        desk.deliver()
+    desk.timeout = 5
+    wait_until(desk.messages)
+    desk.deliver()
+
+    assert len(desk.messages()) == 3
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "says"),
+    [
+        ({"where": "C0OTHER"}, "not_in_channel", "invite it there"),
+        ({"where": "C0NOBODY"}, "channel_not_found", "invite the bot or correct its id"),
+        ({"where": "C0OLD"}, "is_archived", "name another one"),
+        ({"token": "xoxb-wrong"}, "invalid_auth", "check SLACK_BOT_TOKEN"),
+    ],
+)
+def test_what_slack_refuses_for_good_is_for_the_operator(
+    desk: Desk, changes: dict[str, str], code: str, says: str
+) -> None:
+    desk.asked()
+    for name, value in changes.items():
+        setattr(desk, name, value)
+
+    with pytest.raises(RefusedCallError) as refused:
+        desk.deliver()
+
+    assert refused.value.retry_after is None
+    assert refused.value.code == code
+    assert says in str(refused.value)
+    assert "xoxb" not in str(refused.value)
+
+
+@pytest.mark.parametrize("error", ["missing_scope", "token_revoked", "msg_too_long", "new_error"])
+def test_other_refusals_are_final_as_well(desk: Desk, error: str) -> None:
+    desk.asked()
+    desk.fails("chat.postMessage", "error", error=error)
+
+    with pytest.raises(RefusedCallError, match=error) as refused:
+        desk.deliver()
+
+    assert refused.value.retry_after is None
+
+
+def test_a_burst_is_told_at_once_and_then_one_message_a_second(desk: Desk) -> None:
+    desk.asked()
+    desk.pacing = Pacing(burst=2)
+
+    with pytest.raises(DeliveryError) as early:
+        desk.deliver()
+    told = len(desk.messages())
+    desk.clock.passes(seconds=early.value.retry_after or 0)
+    desk.deliver()
+
+    assert told == 2
+    assert early.value.retry_after == pytest.approx(1, abs=0.1)
+    assert len(desk.messages()) == 3
+
+
+def test_steps_are_shown_at_most_once_a_second_and_the_last_one_always(desk: Desk) -> None:
+    desk.asked()
+    desk.deliver()
+    running = _running_card(desk)
+    for number in range(5):
+        entry = {"kind": "step", "name": f"step {number}", "ok": True, "seconds": 1.0}
+        desk.story.store.report("op1", entry)
+        if number == 0:
+            desk.deliver(only=(running,))
+            continue
+        with pytest.raises(DeliveryError) as later:
+            desk.deliver(only=(running,))
+        assert later.value.retry_after is not None
+        assert 0 < later.value.retry_after <= 1
+
+    desk.clock.passes(seconds=1)
+    desk.deliver(only=(running,))
+
+    assert "step 4" in _text(desk.cards()[0])
+    assert len(desk.calls("chat.update")) == 2
+
+
+def test_a_deleted_card_is_posted_anew(desk: Desk, server: WorkspaceServer) -> None:
+    desk.asked()
+    desk.deliver()
+    client = slack_client(TOKEN, f"{server.url}/api/")
+    client.chat_delete(channel="C0DEPLOYS", ts=desk.cards()[0]["ts"])
+
+    desk.story.approves()
+    desk.deliver()
+
+    (card,) = desk.cards()
+    assert "Approved by Ben" in _text(card)
+
+
+def test_a_thread_whose_first_message_is_gone_goes_on_below_a_new_one(desk: Desk) -> None:
+    desk.asked()
+    desk.deliver()
+    desk.fails("chat.postMessage", "error", error="thread_not_found")
+
+    desk.story.model_will(DoneForNow(message="Never mind.")).person_says("stop", by="eve")
+    desk.deliver()
+    desk.story.model_will(DoneForNow(message="Still done.")).person_says("really?", by="eve")
+    desk.deliver()
+
+    alone, after = desk.messages()[-2:]
+    assert alone["thread_ts"] == alone["ts"], "it is the head of a thread of its own"
+    assert after["thread_ts"] == alone["ts"]
+
+
+def test_a_refused_click_is_told_to_that_person_alone_where_the_card_is_seen(desk: Desk) -> None:
+    desk.asked()
+    request = desk.story.request
+    desk.story.denies("backend first?")
+    answer = _late_click(desk, request.id, request.digest)
+    desk.deliver()
+    desk.deliver()
+
+    whispers = desk.calls("chat.postEphemeral")
+    assert len(whispers) == 1
+    body = whispers[0]["args"]
+    assert body["user"] == "U0ANN"
+    assert body["text"] == answer
+    assert "thread_ts" not in body
+
+
+def test_somebody_who_cannot_be_whispered_to_holds_nothing_up(desk: Desk) -> None:
+    desk.asked()
+    request = desk.story.request
+    desk.story.denies("backend first?")
+    _late_click(desk, request.id, request.digest)
+    desk.fails("chat.postEphemeral", "error", error="user_not_in_channel")
+
+    desk.deliver()
+    desk.deliver()
+
+    assert len(desk.calls("chat.postEphemeral")) == 1
+
+
+def test_a_question_shows_its_answer_afterwards(desk: Desk) -> None:
+    ask = RequestHumanInput(question="Ship it?", format="yes_no")
+    desk.story.model_will(ask).person_says("hm", by="eve")
+    desk.deliver()
+    asked = desk.messages()[1]
+
+    question = desk.story.thread.standing.question
+    assert question is not None
+    desk.story.inbox.answer_question("t1", question.question_id, "Yes", by="ann", delivery="d")
+    desk.deliver()
+
+    assert "choose:0" in _text(asked)
+    answered = desk.messages()[1]
+    assert answered["ts"] == asked["ts"]
+    assert "Ann answered:" in _text(answered)
+
+
+def test_links_are_never_unfurled(desk: Desk) -> None:
+    desk.asked("see https://evil.example")
+
+    desk.deliver()
+
+    for call in desk.calls("chat.postMessage"):
+        assert call["args"]["unfurl_links"] in (False, "0", "false")
+        assert call["args"]["unfurl_media"] in (False, "0", "false")
