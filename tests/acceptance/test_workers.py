@@ -310,3 +310,45 @@ def test_of_two_clocks_one_sweeps_and_the_other_takes_over(
     second.tick()
 
     assert ticks[-1] == "second"
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({"DEPLOYBOT_REDIS_URL": "http://127.0.0.1/"}, "DEPLOYBOT_REDIS_URL"),
+        ({"DEPLOYBOT_SWEEP_SECONDS": "often"}, "DEPLOYBOT_SWEEP_SECONDS"),
+    ],
+)
+def test_a_wrong_setting_stops_the_start_with_one_line_that_names_it(
+    settings: dict[str, str], named: str
+) -> None:
+    refused = subprocess.run(
+        (sys.executable, "-m", "workers"),
+        env={"PYTHONPATH": str(TESTS.parent), **settings},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert refused.returncode == 2
+    assert refused.stderr.count("\n") == 1
+    assert named in refused.stderr
+
+
+def test_workers_refuse_a_redis_that_can_lose_threads(connection: redis.Redis, url: str) -> None:
+    connection.config_set("maxmemory-policy", "allkeys-lru")
+    try:
+        refused = subprocess.run(
+            (sys.executable, "-m", "workers"),
+            env={"PYTHONPATH": str(TESTS.parent), "DEPLOYBOT_REDIS_URL": url},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+    finally:
+        connection.config_set("maxmemory-policy", "noeviction")
+
+    assert refused.returncode == 2
+    assert "maxmemory-policy" in refused.stderr
