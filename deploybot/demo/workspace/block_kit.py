@@ -16,6 +16,7 @@ from deploybot.demo.workspace.block_texts import (
     Url,
     bounded,
 )
+from deploybot.demo.workspace.rich_text import Paragraph
 
 
 class _Block(Part):
@@ -105,7 +106,7 @@ class RichText(_Block):
     """Formatted text as Slack's own composer makes it."""
 
     type: Literal["rich_text"]
-    elements: list[dict[str, Any]] = Field(min_length=1)
+    elements: list[Paragraph] = Field(min_length=1)
 
 
 class MarkdownBlock(_Block):

@@ -54,7 +54,7 @@ class Feed:
         listener = Listener(asyncio.get_running_loop(), asyncio.Queue(), user)
         with self._lock:
             missed = [change for change in self._kept if change.seq > after]
-            if missed and missed[0].seq != after + 1:
+            if after > self.seq or (missed and missed[0].seq != after + 1):
                 missed = [Change(self.seq, "reset", {})]
             for change in missed:
                 if change.only_for is None or user in change.only_for:

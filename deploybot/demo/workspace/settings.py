@@ -123,6 +123,8 @@ class WorkspaceSettings(_Given):
     mail_reply_url: str | None = None
     mail_address: str = ""
     links: tuple[Link, ...] = ()
+    suggestions: tuple[str, ...] = ()
+    """Things to say, offered beside the composer of the first channel."""
     scopes: tuple[str, ...] = SCOPES
     events: tuple[str, ...] = EVENTS
     delivery_timeout: float = 3.0

@@ -106,6 +106,7 @@ def snapshot(workspace: Workspace, person: Person) -> Json:
         "groups": [group.model_dump(include={"id", "handle"}) for group in settings.groups],
         "commands": [command.model_dump() for command in settings.commands],
         "links": [link.model_dump() for link in settings.links],
+        "suggestions": list(settings.suggestions),
         "channels": [
             {
                 "id": where.id,
