@@ -199,6 +199,15 @@ def test_a_thread_that_waits_for_nobody_is_only_told(
     assert connection.zscore(due_key("deliver"), "t1") is not None
 
 
+def test_a_caller_that_goes_on_by_itself_is_not_woken_but_the_clock_looks_after_it(
+    connection: redis.Redis, store: RedisStore
+) -> None:
+    store.append(store.load("t1"), said(), wake=False)
+
+    assert store.queues.depths() == {"threads": 0, "operations": 0, "deliveries": 1}
+    assert connection.zscore(due_key("advance"), "t1") is not None
+
+
 def test_the_mark_for_delivery_goes_when_everything_was_told(
     connection: redis.Redis, store: RedisStore
 ) -> None:

@@ -44,6 +44,17 @@ def test_a_thread_that_lies_still_is_woken_again() -> None:
     assert drained(store) == [("advance", "t1")]
 
 
+def test_a_caller_that_goes_on_by_itself_is_woken_only_when_it_lies_still() -> None:
+    clock = Clock()
+    store = MemoryStore(now=clock)
+    store.append(store.load("t1"), said(), wake=False)
+    assert drained(store) == [("deliver", "t1")]
+
+    clock.now += SWEEP
+
+    assert drained(store) == [("advance", "t1")]
+
+
 def test_a_sleeper_is_woken_when_its_time_has_come() -> None:
     clock = Clock()
     store = MemoryStore(now=clock)
