@@ -77,6 +77,7 @@ class MemoryStore:
         claim: Operation | None = None,
         release: Operation | None = None,
         hold: Hold | None = None,
+        wake: bool = True,
     ) -> Thread:
         """Store the events behind the thread's last one, all or nothing; see `ports.Store`."""
         entries = seal(self._key, thread, events)
@@ -98,7 +99,7 @@ class MemoryStore:
             if hold:
                 self._holds[hold.service or "", hold.environment] = hold
             self._wake("deliver", thread.id)
-            if job := grown.job():
+            if (job := grown.job()) and (wake or job != "advance"):
                 self._wake(job, thread.id)
         return grown
 
