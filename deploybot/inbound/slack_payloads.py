@@ -116,6 +116,30 @@ class Submission(_Part):
     view: View
 
 
+class _Outline(_Part):
+    """What must hold of any payload before anybody looks at its parts."""
+
+    class _Typed(_Part):
+        type: str
+
+    class _Called(_Part):
+        callback_id: str = ""
+
+    class _Named(_Part):
+        action_id: str = ""
+
+    type: str
+    event: _Typed | None = None
+    team: Id | None = None
+    user: Id | None = None
+    view: _Called | None = None
+    container: dict[str, Any] | None = None
+    channel: dict[str, Any] | None = None
+    actions: tuple[_Named, ...] | None = Field(default=None, min_length=1)
+    team_id: str | None = None
+    authorizations: tuple[dict[str, Any], ...] | None = None
+
+
 def read_body(body: bytes, content_type: str) -> Json:
     """Return the JSON object of a request; raises InboundError (400) when there is none."""
     try:
@@ -128,6 +152,7 @@ def read_body(body: bytes, content_type: str) -> Json:
         raise unreadable("neither JSON nor a form with a payload") from None
     if not isinstance(payload, dict):
         raise unreadable("not a JSON object")
+    parsed(_Outline, payload)
     return payload
 
 

@@ -35,6 +35,7 @@ _LOG = logging.getLogger(__name__)
 _GONE = {"message_not_found", "cant_update_message", "edit_window_closed"}
 _NO_THREAD = {"thread_not_found", "cannot_reply_to_message", "invalid_thread_ts"}
 _PAGES = 5
+_BETWEEN_STEPS = timedelta(seconds=1)
 
 
 @dataclass(frozen=True)
@@ -110,15 +111,20 @@ class SlackChannel:
         if not ts and before.get("trying"):
             # An earlier try ended without an answer: look before posting a second time.
             ts = self._find(thread, posting, str(before["trying"]))
-        if ts and self._updated(posting, channel, ts):
+        if ts and self._updated(posting, channel, ts, before):
             self._keep(thread, posting, noted, Place(channel, ts))
         else:
             self._post(thread, posting, noted)
 
-    def _updated(self, posting: Posting, channel: str, ts: str) -> bool:
+    def _updated(self, posting: Posting, channel: str, ts: str, before: dict[str, Any]) -> bool:
         """Update the message; False when it is gone, so that it must be posted anew."""
-        if posting.running:
-            self.pacing.take(f"update:{channel}:{ts}", self.now(), burst=1)
+        if posting.running and before.get("at"):
+            wait = _BETWEEN_STEPS - (self.now() - datetime.fromisoformat(before["at"]))
+            if wait > timedelta(0):
+                seconds = min(wait, _BETWEEN_STEPS).total_seconds()
+                raise DeliveryError(
+                    f"The next steps follow in {seconds:.1f} s.", retry_after=seconds
+                )
         text, blocks = posting.drawing.text, list(posting.drawing.blocks)
         try:
             call(self.client.chat_update, channel=channel, ts=ts, text=text, blocks=blocks)
@@ -165,6 +171,8 @@ class SlackChannel:
         if noted.get(posting.key).get("ts") != at.root:
             self.alias(message_alias(at.channel, at.root), thread.id)
         state = {"state": posting.state} if posting.state else {}
+        # Noted, since another process may draw the next step.
+        state |= {"at": self.now().isoformat()} if posting.running else {}
         digest = posting.drawing.digest
         noted.put(posting.key, channel=at.channel, ts=at.root, digest=digest, **state)
 

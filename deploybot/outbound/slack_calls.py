@@ -113,16 +113,13 @@ class Pacing:
     per_second: float = 1.0
     _left: dict[str, tuple[float, datetime]] = field(default_factory=dict, init=False)
 
-    def take(self, what: str, now: datetime, burst: float | None = None) -> None:
-        """Count one call; raises DeliveryError with the seconds until the next one may go."""
-        most = self.burst if burst is None else burst
-        left, since = self._left.get(what, (most, now))
+    def take(self, channel: str, now: datetime) -> None:
+        """Count one message; raises DeliveryError with the seconds until the next one may go."""
+        left, since = self._left.get(channel, (self.burst, now))
         gained = max((now - since) / timedelta(seconds=1), 0.0) * self.per_second
-        left = min(most, left + gained)
+        left = min(self.burst, left + gained)
         if left < 1:
             wait = (1 - left) / self.per_second
-            self._left[what] = (left, now)
+            self._left[channel] = (left, now)
             raise DeliveryError(f"Slack is told more in {wait:.1f} s.", retry_after=wait)
-        self._left[what] = (left - 1, now)
-        if len(self._left) > 1000:
-            del self._left[next(iter(self._left))]
+        self._left[channel] = (left - 1, now)
