@@ -1,5 +1,6 @@
 """The one place that runs git: what a name may be, and that after a name only commits are passed."""
 
+import fcntl
 import tarfile
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -173,13 +174,18 @@ class Repository:
         """Bring the mirror up to date with its `url`, making it first if need be; else do nothing."""
         if self.url is None:
             return
-        if not self.path.exists():
-            self.path.mkdir(parents=True)
+        self.path.mkdir(parents=True, exist_ok=True)
+        with (self.path / "fetch.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # two at once would fail on each other's refs
+            self._fetch(self.url)
+
+    def _fetch(self, url: str) -> None:
+        if not (self.path / "HEAD").exists():
             self._ask("init", "--bare", "--quiet", "--template=", str(self.path))
         refs = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
         status, _, error = self._run(
             "fetch", "--quiet", "--prune", "--no-tags", "--no-recurse-submodules",
-            "--no-write-fetch-head", "--end-of-options", self.url, *refs,
+            "--no-write-fetch-head", "--end-of-options", url, *refs,
             seconds=FETCH_SECONDS,
         )  # fmt: skip
         if status != 0:

@@ -202,14 +202,19 @@ class ReleaseSteps:
         return wait_until_it_runs(health, sha, seconds, self.guard, times=_TIMES_WELL)
 
     def _command(self, name: str, argv: tuple[str, ...], sha: str, seconds: float) -> None:
-        ran = process.run(
-            argv,
-            directory=self.directory.release(sha),
-            variables=self._variables(sha, self.target.port),
-            seconds=seconds,
-            guard=self.guard,
-            log=lambda line: self.report(LogLine(name, line)),
-        )
+        try:
+            ran = process.run(
+                argv,
+                directory=self.directory.release(sha),
+                variables=self._variables(sha, self.target.port),
+                seconds=seconds,
+                guard=self.guard,
+                log=lambda line: self.report(LogLine(name, line)),
+            )
+        except (FileNotFoundError, PermissionError) as error:
+            if error is self._stopped:
+                raise
+            raise StepFailedError(name, f"{argv[0]} cannot be run: {error.strerror}.") from error
         if ran.exit_code != 0:
             how = f"took longer than {seconds:g} s and was ended"
             if ran.exit_code is not None:
@@ -228,13 +233,17 @@ class ReleaseSteps:
 
     def _disk_says(self, error: OSError) -> str:
         where = error.filename or self.directory.path
+        live = self.directory.live_sha()
+        then = "What was live still is"
+        if live != self.order.plan.previous_sha:
+            then = f"{live[:SHORT] if live else 'Nothing'} is live now"
         if error.errno in _FULL:
             free = shutil.disk_usage(self.directory.path).free
             return (
-                f"The disk is full at {where} ({free} bytes free). What was live still is; make "
-                "room and deploy again."
+                f"The disk is full at {where} ({free} bytes free). {then}; make room and "
+                "deploy again."
             )
-        return f"{error.strerror or error} ({where}). What was live still is."
+        return f"{error.strerror or error} ({where}). {then}."
 
 
 def _free_port() -> int:

@@ -1,4 +1,5 @@
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 
 import git
@@ -285,6 +286,16 @@ def test_a_mirror_is_made_and_follows_what_it_mirrors(sample, tmp_path):
     assert mirror.resolve("main").sha == moved
     assert mirror.is_ancestor(before, moved)
     assert [tag.name for tag in mirror.tags(1)] == ["v1.2.1"]
+
+
+def test_many_may_refresh_a_mirror_at_once(sample, tmp_path):
+    mirror = Repository(tmp_path / "mirror.git", f"file://{sample.path}")
+
+    with ThreadPoolExecutor(6) as pool:
+        for answer in [pool.submit(mirror.fetch) for _ in range(12)]:
+            answer.result()
+
+    assert mirror.resolve("main").sha == sample.head()
 
 
 def test_a_mirror_that_cannot_be_reached_is_said(tmp_path):

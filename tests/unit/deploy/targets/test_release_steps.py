@@ -180,6 +180,19 @@ def test_a_release_that_cannot_be_activated_is_switched_back_and_the_old_one_act
     assert live(shop, catalog) == sha(catalog, "v1.0.0")
 
 
+def test_a_release_whose_activation_cannot_even_start_is_switched_back(shop):
+    deploy(shop, quick(shop), "v1.0.0")
+    catalog = quick(shop, activate=["no-such-program"])
+
+    outcome = deploy(shop, catalog)
+
+    assert outcome.step == "activate"
+    assert outcome.error is not None
+    assert outcome.error.startswith("no-such-program cannot be run")
+    assert "is live again, but the service could not be told" in outcome.error
+    assert live(shop, catalog) == sha(catalog, "v1.0.0")
+
+
 def test_a_switch_back_that_fails_too_says_what_is_live(shop):
     deploy(shop, quick(shop), "v1.0.0")
     catalog = quick(shop)
