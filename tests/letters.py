@@ -103,4 +103,4 @@ def parsed(message: EmailMessage, kind: str) -> str:
     """Return one of the bodies of a message."""
     part = message.get_body((kind,))
     assert isinstance(part, EmailMessage)
-    return str(part.get_content())
+    return str(part.get_content()).replace("\r\n", "\n")

@@ -137,7 +137,10 @@ def as_json(raw: bytes) -> dict[str, Any]:
     """Return a mail of the bot as the workspace's page shows it."""
     message = BytesParser(EmailMessage, policy=policy.default).parsebytes(raw)
     parts = {kind: message.get_body((kind,)) for kind in ("plain", "html")}
-    shown = {kind: part.get_content() if part else "" for kind, part in parts.items()}
+    shown = {
+        kind: str(part.get_content()).replace("\r\n", "\n") if part else ""
+        for kind, part in parts.items()
+    }
     return {
         "id": str(message["Message-ID"]),
         "from": str(message["From"]),

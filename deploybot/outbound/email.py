@@ -62,7 +62,7 @@ class EmailChannel:
         private = {telling.key for telling in tellings if isinstance(telling, Private)}
         refused: DeliveryError | None = None
         told = _told_lately(sent, self._now())
-        with connection(self._smtp) as server:
+        with connection(self._smtp, self._settings.domain) as server:
             for letter in wanted:
                 if letter.key in private:
                     if letter.reader.address in told:

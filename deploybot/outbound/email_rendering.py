@@ -12,7 +12,7 @@ from urllib.parse import quote, urlsplit
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from deploy.plan import SHORT, Plan
-from deploybot.approvals import ApprovalRequest
+from deploybot.approvals import ApprovalRequest, may_answer
 from deploybot.mail import MailSettings, visible
 from deploybot.outbound.email_letters import Letter, describe
 from deploybot.ports import People
@@ -85,7 +85,8 @@ def _shown(letter: Letter, settings: MailSettings, people: People, url: str) -> 
     request = letter.card.request
     link = _links(letter, settings, request.plan) if letter.code else {}
     return shown | {
-        "intro": _intro(letter, request),
+        "intro": _intro(letter),
+        "what": describe(request.plan),
         "facts": _facts(request, people),
         "warnings": [_line(warning) for warning in request.plan.warnings],
         "reason": _text(request.reason),
@@ -95,12 +96,11 @@ def _shown(letter: Letter, settings: MailSettings, people: People, url: str) -> 
     }
 
 
-def _intro(letter: Letter, request: ApprovalRequest) -> str:
-    """Return the first line: one that decides nothing, should somebody send it back."""
-    what = describe(request.plan)
+def _intro(letter: Letter) -> str:
+    """Return what begins the first line: one that decides nothing, should somebody send it back."""
     if letter.code or not letter.reader.answers:
-        return f"deploybot asks for your approval: {what}."
-    return f"Your request is waiting for an approval: {what}."
+        return "deploybot asks for your approval"
+    return "Your request is waiting for an approval"
 
 
 def _how(letter: Letter, request: ApprovalRequest) -> str:
@@ -129,19 +129,20 @@ def _facts(request: ApprovalRequest, people: People) -> tuple[Fact, ...]:
     subject = next((c.subject for c in plan.commits if c.sha == plan.sha), "")
     before = plan.previous_sha[:SHORT] if plan.previous_sha else "nothing"
     asked_by = ", ".join(_line(people.name(person)) for person in request.requesters)
-    approvers = ", ".join(_line(people.name(person)) for person in request.rule.approvers)
+    able = [person for person in request.rule.approvers if may_answer(request, person) is None]
+    approvers = ", ".join(_line(people.name(person)) for person in able)
     quorum = f" ({request.rule.quorum} of them)" if request.rule.quorum > 1 else ""
-    steps = tuple(_line(step.says) for step in plan.steps)
+    until = request.expires_at.astimezone(UTC)
     facts = [
         Fact("Commit", plan.sha, (_line(subject),) if subject else (), code=True),
         Fact("Change", f"{before} → {plan.sha[:SHORT]}"),
         Fact("Commits", str(plan.commits_total), _commits(plan)),
         Fact("Asked by", asked_by or "nobody by name", _quoted(request.asked)),
-        Fact("Steps", f"{len(steps)}", steps),
-        Fact("Approvers", approvers + quorum),
-        Fact("Until", f"{request.expires_at.astimezone(UTC):%d %B %Y, %H:%M} UTC"),
+        Fact("Steps", ", ".join(_line(step.says) for step in plan.steps)),
+        Fact("Approvers", (approvers or "nobody") + quorum),
+        Fact("Until", f"{until.day} {until:%B %Y, %H:%M} UTC"),
     ]
-    return tuple(facts)
+    return tuple(fact for fact in facts if fact.value not in ("", "0"))
 
 
 def _commits(plan: Plan) -> tuple[str, ...]:

@@ -39,7 +39,7 @@ class SmtpSettings:
         try:
             port = parts.port
         except ValueError:
-            port = None
+            port = 0
         if parts.scheme not in ("smtp", "smtps") or not parts.hostname or port == 0:
             raise ConfigError(
                 "DEPLOYBOT_SMTP_URL is wrong. It should look like smtp://user:password@host:587, "
@@ -54,8 +54,9 @@ class SmtpSettings:
 class Connection:
     """One connection, opened with the first message."""
 
-    def __init__(self, settings: SmtpSettings) -> None:
+    def __init__(self, settings: SmtpSettings, hostname: str) -> None:
         self._settings = settings
+        self._hostname = hostname
         self._server: smtplib.SMTP | None = None
 
     def send(self, message: EmailMessage, sender: str, recipient: str) -> None:
@@ -74,7 +75,7 @@ class Connection:
         except smtplib.SMTPResponseException as error:
             raise _refused(error.smtp_code) from None
         except (OSError, smtplib.SMTPException) as error:
-            self._server = None
+            self.close()
             raise _later(f"cannot be reached ({type(error).__name__})", RETRY) from error
 
     def close(self) -> None:
@@ -86,24 +87,31 @@ class Connection:
 
     def _opened(self) -> smtplib.SMTP:
         settings, context = self._settings, ssl.create_default_context()
+        host, port, name, timeout = settings.host, settings.port, self._hostname, settings.timeout
         if settings.tls == "implicit":
             server: smtplib.SMTP = smtplib.SMTP_SSL(
-                settings.host, settings.port, timeout=settings.timeout, context=context
+                host, port, name, timeout=timeout, context=context
             )
         else:
-            server = smtplib.SMTP(settings.host, settings.port, timeout=settings.timeout)
+            server = smtplib.SMTP(host, port, name, timeout)
+        try:
             server.ehlo()
-            if settings.tls == "starttls" or server.has_extn("starttls"):
+            if settings.tls == "starttls" or (
+                settings.tls == "offered" and server.has_extn("starttls")
+            ):
                 server.starttls(context=context)
-        if settings.user:
-            server.login(settings.user, settings.password)
+            if settings.user:
+                server.login(settings.user, settings.password)
+        except BaseException:
+            server.close()
+            raise
         return server
 
 
 @contextmanager
-def connection(settings: SmtpSettings) -> Iterator[Connection]:
-    """Yield a connection that ends with the block."""
-    opened = Connection(settings)
+def connection(settings: SmtpSettings, hostname: str) -> Iterator[Connection]:
+    """Yield a connection that ends with the block; `hostname` is how we introduce ourselves."""
+    opened = Connection(settings, hostname)
     try:
         yield opened
     finally:
