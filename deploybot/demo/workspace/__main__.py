@@ -44,7 +44,10 @@ def main() -> int:
 
 
 def end_with(parent: int) -> None:
-    """Have the kernel end this process when its parent ends (Linux; elsewhere it is not done)."""
+    """Have the kernel end this process when its parent ends (Linux; elsewhere it is not done).
+
+    The kernel means the thread that started it: start it from one that lives long.
+    """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
         if os.getppid() != parent:

@@ -92,7 +92,7 @@ class Courier:
         self._settings = settings
         self._ledger = ledger
         self._now = now
-        self._pool = ThreadPoolExecutor(max_workers=16, thread_name_prefix="courier")
+        self._pool = ThreadPoolExecutor(max_workers=32, thread_name_prefix="courier")
         self._lock = threading.Lock()
         self._timers: set[threading.Timer] = set()
         self._held: list[Parcel] = []
