@@ -116,13 +116,15 @@ class Journal:
         return None
 
     def _lines(self) -> list[bytes]:
+        return self._content().split(b"\n")[:-1]  # after the last newline nothing was acknowledged
+
+    def _content(self) -> bytes:
         try:
-            content = self.path.read_bytes()
+            return self.path.read_bytes()
         except FileNotFoundError:
-            return []
+            return b""
         except OSError as error:
             raise JournalError(f"The journal {self.path} cannot be read: {error}.") from error
-        return content.split(b"\n")[:-1]  # what follows the last newline was never acknowledged
 
     def _parsed(self, line: bytes, number: int) -> Record:
         try:
@@ -150,7 +152,7 @@ class Journal:
             os.close(file)
 
     def _write(self, file: int, record: Record) -> None:
-        whole = sum(len(line) + 1 for line in self._lines())
+        whole = self._content().rfind(b"\n") + 1  # what a crash tore is written over
         try:
             os.ftruncate(file, whole)
             os.lseek(file, whole, os.SEEK_SET)
