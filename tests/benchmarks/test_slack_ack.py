@@ -1,0 +1,151 @@
+"""How soon Slack gets its answer: the real server process, the real store, a hundred a second."""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPConnection
+from pathlib import Path
+from queue import Empty, SimpleQueue
+
+import pytest
+import redis
+from redis_server import emptied, running_server, wait_until
+from shop import free_ports
+from slack_bot import HOME, SECRET, TOKEN, said, signed
+
+pytestmark = pytest.mark.benchmark
+
+RATE, SECONDS = 100, 10
+CONFIG = f"""
+[repositories.shop]
+path = "shop.git"
+[services.backend]
+repository = "shop"
+target = {{ kind = "releases", base = "releases" }}
+[environments.production]
+order = 1
+approvers = ["ann", "ben"]
+services = {{ backend = {{}} }}
+[people]
+ann = {{ name = "Ann", slack = "U0ANN" }}
+ben = {{ name = "Ben", slack = "U0BEN" }}
+[slack]
+channel = "C0DEPLOYS"
+team = "{HOME.team}"
+app = "{HOME.app}"
+bot_user = "{HOME.bot_user}"
+"""
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    with running_server() as url:
+        yield url
+
+
+@pytest.fixture
+def connection(url: str) -> Iterator[redis.Redis]:
+    connection = emptied(url)
+    yield connection
+    connection.close()
+
+
+@pytest.fixture
+def port(url: str, tmp_path: Path) -> Iterator[int]:
+    """Run the web process, without workers; yield its port."""
+    (tmp_path / "deploybot.toml").write_text(CONFIG)
+    (port,) = free_ports(1)
+    environ = {
+        "PATH": os.environ["PATH"],  # noqa: TID251 - for a child
+        "DEPLOYBOT_CONFIG": str(tmp_path / "deploybot.toml"),
+        "DEPLOYBOT_STATE_DIR": str(tmp_path / "state"),
+        "DEPLOYBOT_REDIS_URL": url,
+        "DEPLOYBOT_SECRET_KEY": "k" * 32,
+        "DEPLOYBOT_PORT": str(port),
+        "SLACK_BOT_TOKEN": TOKEN,
+        "SLACK_SIGNING_SECRET": SECRET,
+    }
+    command = [sys.executable, "-m", "deploybot", "serve"]
+    log = (tmp_path / "log").open("w")
+    process = subprocess.Popen(command, env=environ, stdout=log, stderr=log)
+    try:
+        wait_until(lambda: process.poll() is not None or _is_up(port))
+        assert process.poll() is None, (tmp_path / "log").read_text()
+        yield port
+    finally:
+        process.terminate()
+        process.wait(20)
+        log.close()
+
+
+def _is_up(port: int) -> bool:
+    connection = HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", "/healthz")
+        return connection.getresponse().status == 200
+    except OSError:
+        return False
+    finally:
+        connection.close()
+
+
+class Slack:
+    """Sends each request when it is due, however long the ones before it take."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._idle: SimpleQueue[HTTPConnection] = SimpleQueue()
+
+    def close(self) -> None:
+        while not self._idle.empty():
+            self._idle.get().close()
+
+    def send(self, body: bytes, due: float) -> tuple[int, float]:
+        """Return (status, milliseconds from when it was due to when it was answered)."""
+        if (early := due - time.perf_counter()) > 0:
+            threading.Event().wait(early)
+        try:
+            connection = self._idle.get_nowait()
+        except Empty:
+            connection = HTTPConnection("127.0.0.1", self._port, timeout=20)
+        connection.request("POST", "/slack/events", body, signed(body, int(time.time())))
+        answer = connection.getresponse()
+        answer.read()
+        self._idle.put(connection)
+        return answer.status, (time.perf_counter() - due) * 1000
+
+
+def test_a_hundred_mentions_a_second_are_each_stored_and_answered_in_time(
+    port: int, connection: redis.Redis
+) -> None:
+    slack = Slack(port)
+    bodies = [
+        json.dumps(said("<@U0DEPLOYBOT> what's live?", ts=f"17000{n:05}.000100")).encode()
+        for n in range(RATE * SECONDS)
+    ]
+    slack.send(json.dumps(said("hello", type="reaction_added")).encode(), 0.0)
+
+    start = time.perf_counter() + 0.2
+    with ThreadPoolExecutor(32) as pool:
+        dues = [start + n / RATE for n in range(len(bodies))]
+        answers = list(pool.map(slack.send, bodies, dues))
+    slack.close()
+
+    taken = [ms for _, ms in answers]
+    p50, p99 = statistics.median(taken), statistics.quantiles(taken, n=100)[98]
+    sys.stdout.write(
+        f"slack ack at {RATE}/s for {SECONDS} s: p50 {p50:.1f} ms, p99 {p99:.1f} ms, "
+        f"most {max(taken):.1f} ms\n"
+    )
+    assert Counter(status for status, _ in answers) == {200: len(bodies)}
+    streams = list(connection.scan_iter("deploybot:thread:*"))
+    lengths = Counter(connection.xlen(stream) for stream in streams)
+    assert lengths == {1: len(bodies)}, "each mention is one thread of one event"
+    assert p99 < 250
