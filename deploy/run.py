@@ -114,9 +114,9 @@ def _variable(service: str) -> str:
 
 def _summary(ran: process.Ran, seconds: float) -> str:
     if ran.exit_code is None:
-        return f"The tests took longer than {seconds:g} s and were ended."
+        return f"they took longer than {seconds:g} s and were ended"
     if ran.exit_code == 0:
-        return "The tests passed."
+        return "all passed"
     said = [line.strip() for line in ran.tail if line.strip()]
     told = [line for line in said if "Error:" in line] or said or [f"exit code {ran.exit_code}"]
-    return f"The tests failed: {told[-1]}"
+    return told[-1]

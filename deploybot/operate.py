@@ -54,10 +54,10 @@ class Operator:
         while True:
             try:
                 match thread.status:
+                    case _ if thread.is_deploying:
+                        return self._recover(thread)
                     case Status.APPROVED:
                         return self._deploy(thread)
-                    case Status.DEPLOYING:
-                        return self._recover(thread)
                     case Status.WORKING if thread.job() == "operate":
                         return self._test(thread)
                     case _:
@@ -152,7 +152,7 @@ class Operator:
                 return self._store.append(thread, event, release=release, hold=hold)
             except ConflictError:
                 thread = self._store.load(thread.id)
-                if thread.status is not Status.DEPLOYING:
+                if not thread.is_deploying:
                     return thread  # a sweeper asked the target and was first
 
     def _hold(self, request: ApprovalRequest, event: Event) -> Hold | None:

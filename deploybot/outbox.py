@@ -134,7 +134,9 @@ class Private(Telling):
 class Channel(Protocol):
     """One way to reach people."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What the channel is called; its notes are kept apart by it."""
 
     def deliver(
         self,
@@ -204,8 +206,8 @@ def _about_the_thread(reel: _Reel, seq: int, event: Event) -> None:  # noqa: C90
                 reel.tell(Opening("opening", text))
             else:
                 reel.tell(Said(key, f"Handed over to the {agent} agent. {text}", "warning"))
-        case TestsPassed(environment=environment, summary=summary):
-            line = f"End-to-end tests passed on {environment}: {summary}."
+        case TestsPassed(environment=environment, seconds=seconds):
+            line = f"End-to-end tests passed on {environment} in {seconds:.1f} s."
             reel.opening_line(line)
             reel.tell(Said(key, line, "good"))
         case TestsFailed(environment=environment, summary=summary, tail=tail):

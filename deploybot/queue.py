@@ -107,6 +107,13 @@ class Queues:
         arguments = (json.dumps({"thread": thread_id, "job": wake_up.header}), *wake_up.fields)
         return bool(self._wake(keys=(due_key(job),), args=arguments))
 
+    def later(self, job: Job, thread_id: str, seconds: float) -> None:
+        """Have the clock enqueue the wake-up once so many seconds have passed."""
+        with answering():
+            now_s, micros = cast(tuple[int, int], self.connection.time())
+            at = now_s * 1000 + micros // 1000 + round(seconds * 1000)
+            self.connection.zadd(due_key(job), {thread_id: at})
+
     def started(self, job: Job, thread_id: str) -> None:
         """Let the next wake-up in: the first thing a job does, before it looks at the thread."""
         self.connection.delete(flag_key(job, thread_id))

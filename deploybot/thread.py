@@ -292,7 +292,7 @@ class Thread:
     def due(self, now: datetime) -> datetime | None:
         """When the clock must look at this thread if nobody else has; None for never."""
         standing = self.standing
-        match self.status:
+        match Status.DEPLOYING if self.is_deploying else self.status:
             case Status.WORKING | Status.APPROVED | Status.DEPLOYING:
                 return now + SWEEP
             case Status.AWAITING_APPROVAL:
@@ -304,7 +304,12 @@ class Thread:
 
     def due_job(self) -> Literal["advance", "operate"]:
         """Which wake-up the clock makes once `due` has come."""
-        return "operate" if self.status is Status.DEPLOYING else self.job() or "advance"
+        return "operate" if self.is_deploying else self.job() or "advance"
+
+    @property
+    def is_deploying(self) -> bool:
+        """Whether a claimed change runs, or died: paused or not, it must come to its end."""
+        return self.standing.status is Status.DEPLOYING
 
     def job(self) -> Literal["advance", "operate"] | None:
         """Which wake-up the thread needs now: none while people, a timer or nobody must move."""

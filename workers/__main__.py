@@ -5,6 +5,7 @@ import logging
 import sys
 from collections.abc import Sequence
 
+from deploybot import logs
 from deploybot.bootstrap import redis_url
 from deploybot.config import Settings, read_settings
 from deploybot.errors import ConfigError
@@ -27,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--no-clock", action="store_true", help="wake nobody: another host does")
     options = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
+    logs.configure()
     try:
         settings = read_settings()
         pool = pool_settings(settings, options.queues, with_clock=not options.no_clock)

@@ -44,6 +44,10 @@ class SampleRepository:
         """Return the commit that `main` is at."""
         return self._git("rev-parse", "--verify", MAIN).decode().strip()
 
+    def subject(self, sha: str) -> str:
+        """Return the first line of a commit's message."""
+        return self._git("log", "-1", "--format=%s", sha).decode().strip()
+
     def merge_good(self, now: datetime, *, by: str = AUTHORS["ann"]) -> str:
         """Merge a change of both services that works everywhere."""
         files = self._files()

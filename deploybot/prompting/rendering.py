@@ -10,6 +10,7 @@ import unicodedata
 from typing import Any
 
 import yaml
+from yaml.representer import SafeRepresenter
 
 from deploybot.prompting.entries import Entry, entries
 from deploybot.thread import Thread
@@ -38,30 +39,33 @@ def parse(text: str) -> tuple[Entry, ...]:
     )
 
 
-class _Dumper(yaml.SafeDumper):
+class _Values(SafeRepresenter):
     """YAML in which a string that holds more than meets the eye is always quoted."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
 
 
-def _string(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+def _string(values: SafeRepresenter, text: str) -> yaml.ScalarNode:
     style = '"' if any(_must_be_escaped(char) for char in text) else None
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+    return values.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 
-_Dumper.add_representer(str, _string)
+_Values.add_representer(str, _string)
 
 
 def _yaml(body: Any) -> str:
-    if body in ({}, None):
+    """Return the body in block style, and the rows in it on a line each."""
+    if body == {}:
         return ""
-    text: str = yaml.dump(
-        body,
-        Dumper=_Dumper,
+    values = _Values(default_flow_style=None, sort_keys=False)  # type: ignore[arg-type] # None: leaves only
+    node = values.represent_data(body)
+    if isinstance(node, yaml.CollectionNode):
+        node.flow_style = False
+    text: str = yaml.serialize(
+        node,
+        Dumper=yaml.SafeDumper,
         allow_unicode=True,
-        default_flow_style=None,
-        sort_keys=False,
         width=10**9,  # a folded line would be one more way to hide something
     )
     text = text.removesuffix("...\n")  # ends a lone scalar; the closing tag does that here

@@ -4,6 +4,7 @@ Strict mode knows `anyOf`, and knows no `oneOf`, `discriminator` or `default`; e
 be required and no other may be given. What an answer means is left to `next_step` and `models`.
 """
 
+from functools import lru_cache
 from typing import Any
 
 from deploybot.next_step import BY_MODEL, Deploy, RollBack
@@ -16,10 +17,14 @@ _LEFT_OUT = ("title", "default")
 """Pydantic's additions that strict mode refuses or a model has no use for."""
 
 
+@lru_cache(maxsize=32)
 def answer_schema(
     agent: str, services: tuple[str, ...], environments: tuple[str, ...]
 ) -> dict[str, Any]:
-    """Return the schema of `{"step": …}`: any one of the intents this agent may choose."""
+    """Return the schema of `{"step": …}`: any one of the intents this agent may choose.
+
+    The same schema is returned for the same names; it is not to be changed.
+    """
     variants = [
         _variant(intent, kind, services, environments)
         for intent, kind in intents(agent, services).items()

@@ -82,6 +82,14 @@ def when() -> RequestHumanInput:
     )
 
 
+def one_ref() -> RequestHumanInput:
+    """Ask for one commit at a time, when several were named."""
+    return RequestHumanInput(
+        question="Which of these first: service, ref and environment?",
+        context="You named more than one ref, and I deploy one at a time. Nothing was deployed.",
+    )
+
+
 def _matters(suspect: Suspect, wish: Wish) -> bool:
     """Tell whether the doubtful name is wanted at all."""
     if suspect.kind == "environment":

@@ -145,6 +145,8 @@ def _unclear(now: Situation, wish: Wish) -> RequestHumanInput | None:
     """Return the question without which going on would mean guessing."""
     if now.said is not None and now.said.later and now.said.seconds is None:
         return asking.when()
+    if now.said is not None and now.said.many_refs:
+        return asking.one_ref()
     return asking.missing(now, wish)
 
 

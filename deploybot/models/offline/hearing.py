@@ -97,7 +97,8 @@ def _changed(now: Situation, wish: Wish, said: Said) -> Situation:
     if after is None:
         return now.stop()
     understood = after != wish or said.want in ("yes", *CHANGES) or said.later
-    return replace(now, wish=_rooted(now, after), puzzled=not understood, waited=False)
+    wish = _rooted(now, after)
+    return replace(now, said=said, wish=wish, puzzled=not understood, waited=False)
 
 
 def _rooted(now: Situation, wish: Wish) -> Wish:

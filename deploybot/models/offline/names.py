@@ -104,7 +104,8 @@ def ref_in(
     if source := _source(low, environments):
         return Ref("live_in", source), source
     words = tokens(plain)
-    exact = _exact(words, services, environments)
+    outright = refs_in(words)
+    exact = outright[0] if outright else _exact(words, services, environments)
     if exact:
         return Ref("exact", exact), ""
     if vocabulary.BEFORE.search(low):
@@ -216,3 +217,22 @@ def _exact(
         if names_it and ("/" in word or beside or between):
             return word
     return None
+
+
+def refs_in(words: tuple[str, ...]) -> tuple[str, ...]:
+    """Return everything that can only be a commit or a version; one that is gone "to" alone."""
+    found = tuple(dict.fromkeys(word for word in words if looks_like_ref(word)))
+    wanted = tuple(w for i, w in enumerate(words) if w in found and _before(words, i) == "to")
+    return wanted if len(set(wanted)) == 1 else found
+
+
+def only_names(
+    words: tuple[str, ...], services: tuple[str, ...], environments: tuple[str, ...]
+) -> bool:
+    """Tell whether there is nothing but names: "backend v1.2.3 staging"."""
+    return all(
+        word.casefold() in vocabulary.SILENT
+        or looks_like_ref(word)
+        or bool(services_in((word,), services) or environment(word, environments))
+        for word in words
+    )

@@ -5,7 +5,8 @@ import re
 DEPLOY = re.compile(
     r"\b(deploy|redeploy|ship|promote|roll ?out|push|launch|publish|install"
     r"|(put|get|bring|move|send|take)\b.{0,60}?\b(live|to|on|onto|into|in|out)"
-    r"|go(ing)? live with|update)\b"
+    r"|make\b.{0,60}?\blive|(i|we) (want|need)\b.{0,60}?\b(on|in)"
+    r"|go(ing)? live with|update|upgrade|bump)\b"
 )
 RELEASE = re.compile(
     r"^((please|can|could|would|will|you|we|lets|let us|i|want|to|need|hey|hi|now|then|and|so)\s+)*"
@@ -64,7 +65,16 @@ ONLY_LIVE = re.compile(
 ONLY_COMMITS = re.compile(
     r"^(the )?((last|latest|recent|newest)\s+)?(\d+\s+)?(recent |last )?commits?\b|^(git )?log\b"
 )
-ONLY_TAGS = re.compile(r"^(the )?((last|latest|recent|newest|all)\s+)?(\d+\s+)?(tags?|releases)\b")
+ONLY_TAGS = re.compile(r"^(the )?((last|latest|recent|newest|all)\s+)?(\d+\s+)?(tags?|releases?)\b")
+
+GOES_ON = re.compile(r"[,.;]\s|\b(and|but|instead)\b")
+CORRECTED = re.compile(
+    r"\b(no wait|wait no|actually|i mean|i meant|sorry|correction|or rather)\b", re.IGNORECASE
+)
+SILENT = frozenset(
+    {"the", "please", "now", "on", "to", "in", "at", "for", "of", "thanks", "with", "and", "asap"}
+)
+"""Words that say nothing beside names."""
 
 EVERYTHING = re.compile(
     r"\b(everything|both|all( of)?( the| our)? (services|of them)|all of it|all of them|the lot"

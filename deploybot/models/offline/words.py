@@ -4,7 +4,7 @@ Pure. One text at a time: what it means in its thread is worked out in `situatio
 """
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from deploybot.models.offline import names, vocabulary
@@ -44,6 +44,8 @@ class Said:
     seconds: int | None = None
     later: bool = False
     """It is to happen at a time, or after something, that a timer cannot tell."""
+    many_refs: bool = False
+    """More than one commit is named, and which is for what cannot be told."""
     everything: bool = False
     first: bool = False
     adds: bool = False
@@ -70,8 +72,14 @@ def read(text: str, services: tuple[str, ...], environments: tuple[str, ...]) ->
     if vocabulary.EVERYWHERE.search(low):
         where = environments
     want = _want(kept, negated=bool(dropped), named=bool(without))
+    if want == "" and found and where and names.only_names(tokens, services, environments):
+        want = "deploy"
+    if want in ("live", "help") and source:
+        where = (source,)
+    if want == "help" and (found or where) and not vocabulary.HELP.search(low):
+        want = "live"
     changes = want in ("deploy", "roll_back", "")
-    return Said(
+    said = Said(
         text=plain,
         want=want,
         services=_ordered(low, found),
@@ -80,6 +88,7 @@ def read(text: str, services: tuple[str, ...], environments: tuple[str, ...]) ->
         ref=ref,
         count=_count(low),
         seconds=_seconds(low),
+        many_refs=len(names.refs_in(tokens)) > 1,
         later=bool(vocabulary.LATER.search(low) or vocabulary.CONDITION.search(low)),
         everything=bool(vocabulary.EVERYTHING.search(vocabulary.EVERYWHERE.sub("", low))),
         first=bool(vocabulary.FIRST.search(vocabulary.BEFORE.sub("", low))),
@@ -87,6 +96,7 @@ def read(text: str, services: tuple[str, ...], environments: tuple[str, ...]) ->
         refers_back=bool(vocabulary.AGAIN.search(low)),
         suspects=names.suspects_in(tokens, services, environments, found) if changes else (),
     )
+    return _corrected(said, services, environments)
 
 
 def clean(text: str, services: tuple[str, ...] = ()) -> str:
@@ -104,6 +114,22 @@ def clean(text: str, services: tuple[str, ...] = ()) -> str:
     return " ".join(text.split()).strip(" .!,;:-")
 
 
+def _corrected(said: Said, services: tuple[str, ...], environments: tuple[str, ...]) -> Said:
+    """Let what follows "no wait" or "actually" stand for what came before it."""
+    *_, last = vocabulary.CORRECTED.split(said.text)
+    if last == said.text:
+        return said
+    tail = names.tokens(last)
+    ref, _ = names.ref_in(last, services, environments)
+    return replace(
+        said,
+        services=names.services_in(tail, services) or said.services,
+        environments=names.environments_in(tail, environments) or said.environments,
+        ref=ref or said.ref,
+        many_refs=said.many_refs and len(names.refs_in(tail)) != 1,
+    )
+
+
 def _split_negated(low: str) -> tuple[str, str]:
     """Return what is wanted, and what is said not to be: "don't …, do …" is both."""
     clauses = re.split(r"(?:[,;.!?]\s+|\s+but\s+)", low)
@@ -115,8 +141,10 @@ def _split_negated(low: str) -> tuple[str, str]:
 def _want(low: str, *, negated: bool, named: bool) -> Want:
     if negated and not _change(low):
         return "" if named else "stop"
-    if vocabulary.STOP.search(low) and not _change(vocabulary.STOP.sub("", low)):
-        return "stop"
+    if stop := vocabulary.STOP.search(low):
+        _, *clauses = vocabulary.GOES_ON.split(low[stop.end() :], maxsplit=1)
+        if not clauses or not _change(clauses[-1] or ""):
+            return "stop"
     if vocabulary.HELP.search(low):
         return "help"
     asks = vocabulary.QUESTION.search(low) and not (vocabulary.REQUEST.search(low) and _change(low))

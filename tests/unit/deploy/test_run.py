@@ -76,7 +76,7 @@ def test_tests_that_pass_verify_what_is_live(shop):
     assert live is not None
     assert live.verified
     assert report.passed
-    assert report.summary == "The tests passed."
+    assert report.summary == "all passed"
     assert report.verified == {"backend": live.sha}
 
 
@@ -93,7 +93,7 @@ def test_tests_that_fail_verify_nothing_and_say_why(shop):
     assert not live.verified
     assert not report.passed
     assert report.exit_code == 1
-    assert report.summary == "The tests failed: AssertionError: 2 != 3"
+    assert report.summary == "AssertionError: 2 != 3"
     assert report.verified == {}
 
 

@@ -1,0 +1,223 @@
+"""The composition root: builds the bot from its settings; the one reader of the clock."""
+
+import hashlib
+import hmac
+import logging
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+from deploybot.agent import Agent
+from deploybot.config import (
+    Configuration,
+    Settings,
+    read_configuration,
+    read_settings,
+    sealing_key,
+)
+from deploybot.deployer import CatalogDeployer
+from deploybot.embedded import url_of
+from deploybot.errors import DeliveryError
+from deploybot.inbox import Inbox
+from deploybot.mail import MailSettings
+from deploybot.models import templates
+from deploybot.models.chain import Chain
+from deploybot.models.openai import OpenAIModel
+from deploybot.operate import Operator
+from deploybot.outbound.email import EmailChannel
+from deploybot.outbound.slack import SlackChannel
+from deploybot.outbound.slack_calls import slack_client
+from deploybot.outbound.smtp import SmtpSettings
+from deploybot.outbox import Channel, tellings
+from deploybot.ports import Clockwork, Deployer, People, Prompt
+from deploybot.prompting import Templates, build
+from deploybot.queue import Queues
+from deploybot.redis_safety import client, require_safe
+from deploybot.store import RedisStore
+from deploybot.thread import Thread
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Bot:
+    """Everything that one process needs to move threads; built once."""
+
+    settings: Settings
+    configuration: Configuration
+    store: RedisStore
+    queues: Queues
+    people: People
+    clock: Clockwork
+    inbox: Inbox
+    deployer: Deployer
+    agent: Agent
+    operator: Operator
+    channels: tuple[Channel, ...]
+    prompt: Callable[[Thread], Prompt]
+    mail: MailSettings | None
+
+    def deliver(self, thread_id: str) -> None:
+        """Tell people what they have not been told, over every channel.
+
+        One channel that does not take something keeps no other from it. Raises DeliveryError at
+        the end if one did not: the clock tries again.
+        """
+        thread = self.store.load(thread_id)
+        told = tellings(thread)
+        noted = self.store.sent(thread_id)
+        failed: DeliveryError | None = None
+        for channel in self.channels:
+            prefix = f"{channel.name}:"
+            sent = {k.removeprefix(prefix): v for k, v in noted.items() if k.startswith(prefix)}
+            try:
+                channel.deliver(thread, told, sent, partial(self._note, thread_id, prefix))
+            except DeliveryError as error:
+                failed = error
+        if failed:
+            if failed.retry_after is not None:
+                self.queues.later("deliver", thread_id, failed.retry_after)
+            raise failed
+        self.store.delivered(thread_id, len(thread.events))
+
+    def _note(self, thread_id: str, prefix: str, key: str, value: str) -> None:
+        self.store.note_sent(thread_id, f"{prefix}{key}", value)
+
+
+def redis_url(settings: Settings) -> str:
+    """Return the address of the store: the one that was set, or the built-in server's."""
+    return settings.redis_url or url_of(settings.state_dir / "redis")
+
+
+def bot_from_environment(environ: Mapping[str, str] | None = None) -> Bot:
+    """Build the bot that the environment describes; raises ConfigError with one sentence."""
+    settings = read_settings(environ)
+    return build_bot(settings, read_configuration(settings.config))
+
+
+def build_bot(settings: Settings, configuration: Configuration) -> Bot:
+    """Build the bot; connects to nothing yet but the store, whose safety is checked first."""
+    connection = client(redis_url(settings))
+    require_safe(connection, allow_unsafe=settings.allow_unsafe_redis)
+    key = sealing_key(settings)
+    clock = Clockwork(now=now, new_id=new_id)
+    people = configuration.known_people()
+    lease = timedelta(seconds=settings.lease_seconds)
+    store = RedisStore(connection, key=key, now=now, lease_seconds=settings.lease_seconds)
+    deployer = CatalogDeployer(configuration.catalog, store, now)
+    prompt = prompt_builder(configuration)
+    mail = mail_settings(settings, key)
+    return Bot(
+        settings=settings,
+        configuration=configuration,
+        store=store,
+        queues=store.queues,
+        people=people,
+        clock=clock,
+        inbox=Inbox(store, people, clock),
+        deployer=deployer,
+        agent=Agent(
+            store=store, model=chain(settings), deployer=deployer, prompt=prompt, clock=clock
+        ),
+        operator=Operator(store=store, deployer=deployer, clock=clock, lease=lease),
+        channels=tuple(_channels(settings, configuration, store, people, mail)),
+        prompt=prompt,
+        mail=mail,
+    )
+
+
+def prompt_builder(configuration: Configuration) -> Callable[[Thread], Prompt]:
+    """Return what turns a thread into what the model reads."""
+    sources: Templates = templates.read()
+    catalog = configuration.catalog
+    approvers = {name: table.approvers for name, table in catalog.environments.items()}
+
+    def prompt(thread: Thread) -> Prompt:
+        return build(
+            thread,
+            templates=sources,
+            services=tuple(catalog.services),
+            environments=tuple(catalog.environments),
+            approvers=approvers,
+        )
+
+    return prompt
+
+
+def chain(settings: Settings) -> Chain:
+    """Return who chooses: plain commands, the configured models in order, then the planner."""
+    return Chain(
+        models=tuple(
+            OpenAIModel(
+                model=name,
+                base_url=settings.openai_base_url or None,
+                api_key=settings.openai_api_key.get_secret_value(),
+                timeout=settings.model_timeout,
+                budget=settings.model_timeout,
+            )
+            for name in settings.openai_models
+        )
+    )
+
+
+def mail_settings(settings: Settings, key: bytes) -> MailSettings | None:
+    """Return the bot's place in the world of mail, or None when it has no address."""
+    if not settings.email_address:
+        return None
+    return MailSettings(
+        address=settings.email_address,
+        authserv_id=settings.email_authserv_id,
+        secret=hmac.digest(key, b"mail", hashlib.sha256),
+        environments=None,
+    )
+
+
+def _channels(
+    settings: Settings,
+    configuration: Configuration,
+    store: RedisStore,
+    people: People,
+    mail: MailSettings | None,
+) -> list[Channel]:
+    channels: list[Channel] = []
+    if token := settings.slack_bot_token.get_secret_value():
+        channels.append(
+            SlackChannel(
+                client=slack_client(token, settings.slack_api_url),
+                channel=configuration.slack.channel,
+                people=people,
+                url_of=partial(thread_url, settings),
+                alias=store.name,
+                progress=store.progress,
+                now=now,
+            )
+        )
+    if mail and (smtp := settings.smtp_url.get_secret_value()):
+        channels.append(
+            EmailChannel(
+                SmtpSettings.from_url(smtp),
+                mail,
+                people=people,
+                url_of=partial(thread_url, settings),
+                alias=store.name,
+                now=now,
+            )
+        )
+    return channels
+
+
+def thread_url(settings: Settings, thread_id: str) -> str:
+    """Return the address of a thread's page, or "" when people cannot reach the web process."""
+    return f"{settings.url}/threads/{thread_id}" if settings.url else ""
+
+
+def now() -> datetime:
+    """Return the time."""
+    return datetime.now(UTC)
+
+
+def new_id() -> str:
+    """Return an id that nobody has used."""
+    return uuid.uuid4().hex[:12]

@@ -1,0 +1,104 @@
+"""Every command and its options; what they do is written in the modules beside this one."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from deploybot.bootstrap import bot_from_environment
+from deploybot.cli import checks, serving, threads
+from deploybot.demo import command as demo_command
+from deploybot.errors import ConfigError
+from deploybot.manifest import manifest as manifest_of
+
+app = typer.Typer(
+    help="Deploys software from where people already talk.",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.command()
+def serve(
+    *,
+    with_worker: Annotated[
+        bool, typer.Option("--with-worker", help="run the workers, too: one machine does it all")
+    ] = False,
+) -> None:
+    """Answer Slack, GitHub, mail and the API over HTTP."""
+    raise SystemExit(serving.serve(with_worker=with_worker))
+
+
+@app.command()
+def worker() -> None:
+    """Run the workers and the clock of this machine."""
+    raise SystemExit(serving.work())
+
+
+@app.command()
+def demo(
+    *,
+    exit_: Annotated[
+        bool, typer.Option("--exit", help="end after the story: 0, or 1 and the first broken step")
+    ] = False,
+    port: Annotated[
+        int, typer.Option(help="the workspace's port, the rest behind it; 0 takes free ones")
+    ] = -1,
+    state: Annotated[
+        Path, typer.Option(help="folder for everything the demo keeps; emptied at each start")
+    ] = Path(".deploybot/demo"),
+) -> None:
+    """Start a company in a box, play the seed story in it, and stay up to try."""
+    raise SystemExit(demo_command.run(state, port=port, ends=exit_))
+
+
+@app.command(name="threads")
+def threads_(
+    *,
+    status: Annotated[str, typer.Option(help="only those that stand here")] = "",
+    limit: Annotated[int, typer.Option(min=1, max=1000)] = 50,
+    as_json: Annotated[bool, typer.Option("--json", help="for scripts")] = False,
+) -> None:
+    """List threads by last activity."""
+    threads.list_threads(bot_from_environment(), status=status, limit=limit, as_json=as_json)
+
+
+@app.command()
+def show(
+    thread: str,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="for scripts")] = False,
+    prompt: Annotated[bool, typer.Option("--prompt", help="exactly what the model reads")] = False,
+) -> None:
+    """Show one thread, event by event."""
+    threads.show_thread(bot_from_environment(), thread, as_json=as_json, prompt=prompt)
+
+
+@app.command()
+def doctor() -> None:
+    """Check what a new installation gets wrong; one line each, with the mend."""
+    raise SystemExit(checks.doctor())
+
+
+@app.command()
+def manifest(
+    url: Annotated[
+        str, typer.Option(help="where Slack reaches this bot, e.g. https://deploybot.example.com")
+    ] = "",
+) -> None:
+    """Print the Slack app manifest: paste it when you create the app."""
+    sys.stdout.write(json.dumps(manifest_of(url or None), indent=2) + "\n")
+
+
+@app.command()
+def unlock(service: str, environment: str) -> None:
+    """Release the hold on a service in an environment, as a roll back leaves one."""
+    hold = bot_from_environment().store.release_hold(service, environment)
+    if hold is None:
+        raise ConfigError(f"{service} on {environment} is not held; nothing was changed.")
+    typer.echo(
+        f"{service} on {environment} is free again. It was held by {hold.owner}: {hold.reason}."
+    )

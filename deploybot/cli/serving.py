@@ -1,0 +1,68 @@
+"""`serve` and `worker`: the processes that a machine runs, and on one machine all of them."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+import uvicorn
+
+from deploybot import logs
+from deploybot.bootstrap import build_bot
+from deploybot.config import Settings, read_configuration, read_settings
+from deploybot.embedded import EmbeddedServer
+from deploybot.web.app import create_app
+
+STOPS_WITHIN = 30.0
+
+
+def serve(*, with_worker: bool) -> int:
+    """Answer HTTP until told to stop; with a worker, on one machine, that too."""
+    logs.configure()
+    settings = read_settings()
+    configuration = read_configuration(settings.config)
+    with ExitStack() as stack:
+        if not settings.redis_url:
+            stack.enter_context(EmbeddedServer.start(settings.state_dir / "redis"))
+        bot = build_bot(settings, configuration)
+        if with_worker:
+            stack.enter_context(_workers())
+        config = uvicorn.Config(
+            create_app(bot),
+            host=settings.host,
+            port=settings.port,
+            access_log=False,
+            log_config=None,
+            timeout_graceful_shutdown=5,
+        )
+        _say_where(settings)
+        uvicorn.Server(config).run()
+    return 0
+
+
+def work() -> int:
+    """Run the workers and the clock of this machine in this process' place."""
+    os.execv(sys.executable, [sys.executable, "-m", "workers"])  # noqa: S606 - ourselves
+
+
+@contextmanager
+def _workers() -> Iterator[None]:
+    process = subprocess.Popen([sys.executable, "-m", "workers"], start_new_session=True)
+    try:
+        yield
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(STOPS_WITHIN)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _say_where(settings: Settings) -> None:
+    model = ", ".join(settings.openai_models) or "the built-in planner (rules, not a model)"
+    sys.stderr.write(
+        f"deploybot listens on http://{settings.host}:{settings.port} · chooses with {model}\n"
+    )

@@ -1,0 +1,58 @@
+"""The three jobs: thin. Each means "look at this thread"; what happens is the loop's to say."""
+
+import logging
+from collections.abc import Callable
+from functools import cache
+
+from deploybot.bootstrap import Bot, bot_from_environment
+from deploybot.errors import DeliveryError, IllegalEventError, StoreUnavailableError, TamperedError
+from deploybot.keeping import Job
+
+logger = logging.getLogger(__name__)
+
+
+@cache
+def bot() -> Bot:
+    """Return the bot of this process, built at first use and kept for the next job."""
+    return bot_from_environment()
+
+
+def advance(thread_id: str) -> None:
+    """Let the agent take its steps."""
+    _run("advance", thread_id, lambda: bot().agent.advance(thread_id))
+
+
+def operate(thread_id: str) -> None:
+    """Deploy what was approved, run chosen tests, or settle what a dead worker left."""
+    _run("operate", thread_id, lambda: bot().operator.operate(thread_id))
+
+
+def deliver(thread_id: str) -> None:
+    """Tell people what they have not been told."""
+    _run("deliver", thread_id, lambda: bot().deliver(thread_id))
+
+
+def _run(job: Job, thread_id: str, work: Callable[[], object]) -> None:
+    """Do one job; what goes wrong outside is logged, and the clock wakes the thread again."""
+    bot().queues.started(job, thread_id)
+    try:
+        work()
+    except DeliveryError as error:
+        level = (
+            logging.WARNING if error.retry_after is None or error.retry_after > 2 else logging.DEBUG
+        )
+        logger.log(
+            level,
+            "a channel did not take everything now; the clock tries again",
+            extra={"action": job, "thread_id": thread_id, "why": str(error)},
+        )
+    except StoreUnavailableError as error:
+        logger.warning(
+            "could not go on now; the clock tries again",
+            extra={"action": job, "thread_id": thread_id, "why": str(error)},
+        )
+    except (TamperedError, IllegalEventError):
+        logger.exception(
+            "stopped on this thread; a person must look",
+            extra={"action": job, "thread_id": thread_id},
+        )
