@@ -256,8 +256,13 @@ class Play:
                 case ListGitCommits(ref=None, limit=limit):
                     step = self.returns(COMMITS[:limit])
                 case ListGitCommits(ref=str(ref), limit=limit):
-                    at = [row["sha"] for row in COMMITS].index(sha_of(ref))
-                    step = self.returns(COMMITS[at : at + limit])
+                    shas = [row["sha"] for row in COMMITS]
+                    at = shas.index(sha_of(ref)) if sha_of(ref) in shas else None
+                    step = (
+                        self.fails("ref_missing", f"There is no {ref}.")
+                        if at is None
+                        else self.returns(COMMITS[at : at + limit])
+                    )
                 case ListGitTags(limit=limit):
                     step = self.returns(TAGS[:limit])
                 case CheckDeployments(environment=environment):
