@@ -76,13 +76,23 @@ def denied(now: Situation, request_id: str, feedback: str) -> Situation:
 
 def _naming(now: Situation, said: Said) -> Said:
     """Take "the latest commit" for a name, not for a question, while something is open."""
-    asks = vocabulary.QUESTION.search(said.text.casefold())
+    low = said.text.casefold()
+    asks = vocabulary.QUESTION.search(low) and not vocabulary.SUGGESTS.search(low)
     return replace(said, want="") if said.ref and said.want in ASIDES and not asks else said
 
 
 def _begun(now: Situation, said: Said) -> Situation:
+    if said.bare and (now.before is None or said.ref is not None):
+        said = replace(said, want="deploy")
     wish = begun(said, now.services, now.wish or now.before)
-    if wish is None and now.before and said.names_something and said.want in ("", "yes"):
+    other = said.bare and now.before is not None and now.before.action == "roll_back"
+    if (
+        wish is None
+        and not other
+        and now.before
+        and said.names_something
+        and said.want in ("", "yes")
+    ):
         more = replace(said, adds=False, first=False)  # "and the frontend", "now to production"
         wish = changed(now.before, more, now.services)
     if wish is None:

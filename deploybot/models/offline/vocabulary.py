@@ -49,6 +49,7 @@ QUESTION = re.compile(
     r"(whats|what|which|where|wheres|when|who|whos|why|is|are|was|were|has|have|did|does|how|any"
     r"|anything|show|list|tell|give|see|check|should|shall|display|remind)\b"
 )
+SUGGESTS = re.compile(r"^((and|ok|so|hm+|no)\s+)*(why (not|dont (we|you))|what about|how about)\b")
 TAGS = re.compile(r"\b(tags?|releases|versions)\b")
 COMMITS = re.compile(r"\b(commits?|changelog|git log|log|merged|history)\b")
 PENDING = re.compile(

@@ -49,6 +49,8 @@ class Said:
     everything: bool = False
     first: bool = False
     adds: bool = False
+    bare: bool = False
+    """Nothing but a service, an environment and perhaps a ref: "backend v1.2.3 staging"."""
     refers_back: bool = False
     suspects: tuple[Suspect, ...] = field(default=())
 
@@ -72,8 +74,7 @@ def read(text: str, services: tuple[str, ...], environments: tuple[str, ...]) ->
     if vocabulary.EVERYWHERE.search(low):
         where = environments
     want = _want(kept, negated=bool(dropped), named=bool(without))
-    if want == "" and found and where and names.only_names(tokens, services, environments):
-        want = "deploy"
+    bare = want == "" and found and where and names.only_names(tokens, services, environments)
     if want in ("live", "help") and source:
         where = (source,)
     if want == "help" and (found or where) and not vocabulary.HELP.search(low):
@@ -93,6 +94,7 @@ def read(text: str, services: tuple[str, ...], environments: tuple[str, ...]) ->
         everything=bool(vocabulary.EVERYTHING.search(vocabulary.EVERYWHERE.sub("", low))),
         first=bool(vocabulary.FIRST.search(vocabulary.BEFORE.sub("", low))),
         adds=bool(vocabulary.ADDS.search(low)),
+        bare=bool(bare),
         refers_back=bool(vocabulary.AGAIN.search(low)),
         suspects=names.suspects_in(tokens, services, environments, found) if changes else (),
     )
@@ -147,7 +149,12 @@ def _want(low: str, *, negated: bool, named: bool) -> Want:
             return "stop"
     if vocabulary.HELP.search(low):
         return "help"
-    asks = vocabulary.QUESTION.search(low) and not (vocabulary.REQUEST.search(low) and _change(low))
+    suggests = vocabulary.SUGGESTS.search(low)
+    asks = (
+        not suggests
+        and vocabulary.QUESTION.search(low)
+        and not (vocabulary.REQUEST.search(low) and _change(low))
+    )
     if asks:
         return _read_wanted(low)
     if change := _change(low):

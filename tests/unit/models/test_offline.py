@@ -323,6 +323,37 @@ def test_everything_goes_out_one_after_the_other(play: Play) -> None:
     assert "`backend` and `frontend` are live on production" in message(last)
 
 
+def test_the_answer_to_a_question_about_a_roll_back_deploys_nothing(play: Play) -> None:
+    asked = question(play.says("roll back").step())
+
+    step = play.take().answers("backend on production").step()
+
+    assert "backend on production" in asked.choices
+    assert isinstance(step, RollBack)
+    assert (step.service, step.environment) == ("backend", "production")
+
+
+def test_every_choice_that_is_offered_is_understood(play: Play) -> None:
+    for words in (
+        "roll back",
+        "deploy",
+        "deploy backend",
+        "deploy bakend to prod",
+        "roll back prod",
+    ):
+        for choice in question(Play().says(words).settled()).choices:
+            step = Play().says(words)
+            step.settled()
+
+            chosen = step.take().answers(choice).settled()
+
+            if choice == "Stop":
+                assert "nothing was deployed" in message(chosen)
+            else:
+                assert isinstance(chosen, Deploy | RollBack | RequestHumanInput), (words, choice)
+                assert "did not understand" not in to_wire(chosen).get("context", "")
+
+
 def test_it_remembers_what_it_speaks_of(play: Play) -> None:
     play.says("deploy backend v1.2.3 to staging").step()
     play.take().ships()
