@@ -478,6 +478,25 @@ def test_nobody_else_is_taken_for_somebody_known(post: Correspondence) -> None:
     assert by_forger.by != "ann"
 
 
+def test_a_forged_yes_gets_no_answer_that_would_reach_somebody_else(post: Correspondence) -> None:
+    taken = post.arrives(raw_mail("approve", sender=ANN, results=(FAIL,)))
+
+    (note,) = post.story.store.load(taken.thread).events
+    assert isinstance(note, AnswerRefused)
+    assert note.address == ""
+
+
+def test_a_forged_mail_cannot_speak_in_a_thread(post: Correspondence) -> None:
+    post.opened()
+    post.story.store.name(message_alias("<card@bot.example>"), post.request.thread)
+    headers = (("In-Reply-To", "<card@bot.example>"),)
+
+    taken = post.arrives(raw_mail("stop it", sender=ANN, results=(FAIL,), headers=headers))
+
+    assert taken.thread != post.request.thread
+    assert post.story.thread.status is Status.AWAITING_APPROVAL
+
+
 def test_a_stranger_cannot_speak_in_a_thread_of_others(post: Correspondence) -> None:
     post.opened()
     post.story.store.name(message_alias("<card@bot.example>"), post.request.thread)

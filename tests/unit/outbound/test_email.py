@@ -79,6 +79,17 @@ def test_an_approver_without_slack_gets_the_card_with_a_code_and_nobody_else_doe
     assert "waiting for an approval" in parsed(mails[ANN], "plain")
 
 
+def test_who_asked_gets_no_code_for_their_own_request(post: Post) -> None:
+    post.story.model_will(DEPLOY)
+    post.story.thread_id = post.arrives(raw_mail("deploy the backend", sender=MIA)).thread
+    post.story.bot_works()
+
+    (mail,) = post.delivers()
+
+    assert (mail["To"], mail["Reply-To"]) == (MIA, None)
+    assert "waiting for an approval" in parsed(mail, "plain")
+
+
 def test_the_card_shows_what_runs(post: Post) -> None:
     post.story.model_will(DEPLOY)
     post.ann_writes()
