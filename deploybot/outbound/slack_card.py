@@ -7,7 +7,7 @@ from typing import Any
 from deploy.plan import SHORT, Commit, Plan
 from deploybot.approvals import ApprovalRequest, may_answer
 from deploybot.inbound.slack_buttons import APPROVE, DENY, Reference
-from deploybot.outbound.slack_fate import FINAL, fate, in_short
+from deploybot.outbound.slack_fate import fate, in_short
 from deploybot.outbound.slack_rich import Json, bullets, output, quote, rich, section, words
 from deploybot.outbound.slack_text import code, cut, escape, line, moment
 from deploybot.outbox import Card, CardState
@@ -33,26 +33,20 @@ def card_blocks(
     card: Card, people: People, progress: Sequence[dict[str, Any]] = (), url: str = ""
 ) -> list[Json]:
     """Return the blocks; everything on them comes from the request and what became of it."""
-    request, is_open = card.request, card.state is CardState.OPEN
+    request = card.request
     blocks = [
         {"type": "header", "text": {"type": "plain_text", "text": line(title(request.plan), 150)}},
         *fate(card, people, progress),
         _commit(request.plan),
         _fields(card, people),
     ]
-    if request.asked:
-        asked = section(words(f"{_asker(request, people)} asked:", bold=True))
-        blocks.append(rich(asked, quote(request.asked, 600)))
-    blocks += _commits(request.plan)
-    if card.state not in FINAL:
-        blocks += _warnings(request.plan)
-        blocks.append(_small(_steps(request.plan)))
-    if request.reason:
-        reason = line(f"deploybot's reason: {request.reason}", 600)
-        blocks.append({"type": "context", "elements": [_plain(reason)]})
+    if card.state is CardState.OPEN:
+        blocks += _to_decide(request)
+    if card.state is CardState.LIVE:
+        blocks += _commits(request.plan, "went live", "were taken back")
     if url:
         blocks.append(_small(f"<{url}|Everything about this thread>"))
-    if is_open and not request.rule.automatic:
+    if card.state is CardState.OPEN and not request.rule.automatic:
         blocks.append(_buttons(request))
     return blocks
 
@@ -79,9 +73,8 @@ def detail_blocks(request: ApprovalRequest) -> list[Json]:
 def _commit(plan: Plan) -> Json:
     """Return the commit in full, with its subject when it is among those that come."""
     subject = next((commit.subject for commit in plan.commits if commit.sha == plan.sha), "")
-    parts = [words(plan.sha, code=True)]
-    if subject:
-        parts.append(words(f"  {line(subject, 200)}", bold=True))
+    parts = [words(f"{line(subject, 200)}\n", bold=True)] if subject else []
+    parts.append(words(plan.sha, code=True))
     if plan.ref and plan.ref != plan.sha:
         parts.append(words(f"  ({line(plan.ref, 100)})"))
     return rich(section(*parts))
@@ -92,7 +85,7 @@ def _fields(card: Card, people: People) -> Json:
     plan = request.plan
     before = code(plan.previous_sha[:SHORT]) if plan.previous_sha else "nothing"
     fields = [
-        f"*{escape(plan.environment)}*\n{before} → {code(plan.sha[:SHORT])}",
+        f"*Change on {escape(plan.environment)}*\n{before} → {code(plan.sha[:SHORT])}",
         f"*Asked by*\n{escape(_asker(request, people), 300)}",
     ]
     if card.state is CardState.OPEN and not request.rule.automatic:
@@ -126,12 +119,27 @@ def _asker(request: ApprovalRequest, people: People) -> str:
     return ", ".join(people.name(person) for person in request.requesters[:5]) or "nobody"
 
 
-def _commits(plan: Plan) -> list[Json]:
+def _to_decide(request: ApprovalRequest) -> list[Json]:
+    """Return what only somebody who has yet to decide needs to read."""
+    blocks = []
+    if request.asked:
+        asked = section(words("In their words", bold=True))
+        blocks.append(rich(asked, quote(request.asked, 600)))
+    blocks += _commits(request.plan, "go live", "are taken back")
+    blocks += _warnings(request.plan)
+    blocks.append(_small(_steps(request.plan)))
+    if request.reason:
+        reason = line(f"deploybot's reason: {request.reason}", 600)
+        blocks.append({"type": "context", "elements": [_plain(reason)]})
+    return blocks
+
+
+def _commits(plan: Plan, coming: str, going: str) -> list[Json]:
     if not plan.commits:
         return []
     total = max(plan.commits_total, len(plan.commits))
     count = f"{total}{'+' if total >= 1000 else ''} commit{'s' if total > 1 else ''}"
-    heading = f"{count} {'taken back' if plan.action == 'roll_back' else 'go live'}"
+    heading = f"{count} {going if plan.action == 'roll_back' else coming}"
     parts = [section(words(heading, bold=True)), bullets(map(_row, plan.commits[:NEWEST]))]
     if total > NEWEST:
         parts.append(section(words(f"+{total - NEWEST} more", italic=True)))

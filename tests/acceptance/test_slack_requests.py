@@ -28,6 +28,7 @@ from deploybot.demo.workspace import (
 )
 from deploybot.events import SlackMessageReceived
 from deploybot.inbound.slack_buttons import Reference
+from deploybot.manifest import EVENTS, SCOPES
 from deploybot.memory import MemoryStore
 from deploybot.next_step import Deploy, RequestHumanInput
 from deploybot.outbound.slack import SlackChannel
@@ -377,6 +378,8 @@ def office() -> Iterator[Office]:
     settings = WorkspaceSettings(
         bot_token=TOKEN,
         signing_secret=SECRET,
+        scopes=SCOPES,
+        events=EVENTS,
         channels=(Channel(id="C0DEPLOYS", name="deploys"),),
         people=tuple(
             Person(id=f"U0{name.upper()}", name=name) for name in ("ann", "ben", "eve", "zoe")

@@ -24,6 +24,7 @@ from deploybot.demo.workspace import (
 from deploybot.errors import DeliveryError
 from deploybot.events import SlackMessageReceived
 from deploybot.inbox import Answer
+from deploybot.manifest import EVENTS, SCOPES, manifest
 from deploybot.next_step import Deploy, DoneForNow, RequestHumanInput
 from deploybot.outbound.slack import SlackChannel
 from deploybot.outbound.slack_calls import Pacing, RefusedCallError, UnsureCallError, slack_client
@@ -33,6 +34,8 @@ DEPLOY = Deploy(service="backend", ref="main", environment="production", reason=
 SETTINGS = WorkspaceSettings(
     bot_token=TOKEN,
     signing_secret=SECRET,
+    scopes=SCOPES,
+    events=EVENTS,
     channels=(
         Channel(id="C0DEPLOYS", name="deploys"),
         Channel(id="C0OTHER", name="other", bot_is_member=False),
@@ -494,6 +497,25 @@ def test_a_question_shows_its_answer_afterwards(desk: Desk) -> None:
     answered = desk.messages()[1]
     assert answered["ts"] == asked["ts"]
     assert "Ann answered:" in _text(answered)
+
+
+def test_the_manifest_asks_for_what_these_tests_needed_and_no_more() -> None:
+    asked = manifest("https://bot.example/")
+
+    assert asked["oauth_config"]["scopes"]["bot"] == list(SETTINGS.scopes)
+    assert asked["settings"]["event_subscriptions"] == {
+        "request_url": "https://bot.example/slack/events",
+        "bot_events": list(SETTINGS.events),
+    }
+    assert asked["settings"]["interactivity"]["request_url"].endswith("/slack/events")
+    assert asked["settings"]["socket_mode_enabled"] is False
+
+
+def test_without_an_address_the_manifest_turns_to_socket_mode() -> None:
+    settings = manifest(None)["settings"]
+
+    assert settings["socket_mode_enabled"] is True
+    assert "request_url" not in json.dumps(settings)
 
 
 def test_links_are_never_unfurled(desk: Desk) -> None:

@@ -89,7 +89,8 @@ def test_an_open_card_says_all_that_an_approver_needs() -> None:
         "`abc1234` → `4af9ec0`",
         "7 commits go live",
         "+2 more",
-        "Eve asked:",
+        "*Asked by*\\nEve",
+        "In their words",
         "please ship it",
         "deploybot's reason: Because",
         "⚠️ Not on main",
@@ -167,7 +168,7 @@ def test_a_roll_back_says_what_is_taken_back() -> None:
     shown = _words(_drawn(card(CardState.OPEN, request=back)))
 
     assert "Roll back backend on production" in shown
-    assert "7 commits taken back" in shown
+    assert "7 commits are taken back" in shown
     assert "nothing → `4af9ec0`" in shown
 
 
