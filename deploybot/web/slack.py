@@ -25,6 +25,9 @@ from deploybot.web.slack_desk import SlackDesk
 MOST_BYTES = 1_000_000
 
 _LOG = logging.getLogger(__name__)
+_BOLT = logging.getLogger(f"{__name__}.bolt")
+# Bolt's warnings are about uses of it that are not ours, and may quote what people wrote.
+_BOLT.setLevel(logging.ERROR)
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,7 @@ def bolt_app(door: SlackDoor, desk: SlackDesk) -> App:
 
     app = App(
         name="deploybot",
+        logger=_BOLT,
         # Without a token: what little is called goes through the desk.
         client=WebClient(),
         authorize=authorize,

@@ -23,6 +23,8 @@ from slack_bot import HOME, SECRET, TOKEN, said, signed
 pytestmark = pytest.mark.benchmark
 
 RATE, SECONDS = 100, 10
+WARM_UP = 64
+"""Mentions before the clock runs, so that threads and connections are there."""
 CONFIG = f"""
 [repositories.shop]
 path = "shop.git"
@@ -128,14 +130,14 @@ def test_a_hundred_mentions_a_second_are_each_stored_and_answered_in_time(
     slack = Slack(port)
     bodies = [
         json.dumps(said("<@U0DEPLOYBOT> what's live?", ts=f"17000{n:05}.000100")).encode()
-        for n in range(RATE * SECONDS)
+        for n in range(RATE * SECONDS + WARM_UP)
     ]
-    slack.send(json.dumps(said("hello", type="reaction_added")).encode(), 0.0)
 
-    start = time.perf_counter() + 0.2
     with ThreadPoolExecutor(32) as pool:
-        dues = [start + n / RATE for n in range(len(bodies))]
-        answers = list(pool.map(slack.send, bodies, dues))
+        list(pool.map(slack.send, bodies[:WARM_UP], [0.0] * WARM_UP))
+        start = time.perf_counter() + 0.2
+        dues = [start + n / RATE for n in range(RATE * SECONDS)]
+        answers = list(pool.map(slack.send, bodies[WARM_UP:], dues))
     slack.close()
 
     taken = [ms for _, ms in answers]
@@ -144,7 +146,7 @@ def test_a_hundred_mentions_a_second_are_each_stored_and_answered_in_time(
         f"slack ack at {RATE}/s for {SECONDS} s: p50 {p50:.1f} ms, p99 {p99:.1f} ms, "
         f"most {max(taken):.1f} ms\n"
     )
-    assert Counter(status for status, _ in answers) == {200: len(bodies)}
+    assert Counter(status for status, _ in answers) == {200: RATE * SECONDS}
     streams = list(connection.scan_iter("deploybot:thread:*"))
     lengths = Counter(connection.xlen(stream) for stream in streams)
     assert lengths == {1: len(bodies)}, "each mention is one thread of one event"
