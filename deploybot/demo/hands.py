@@ -34,7 +34,7 @@ class Hands:
     def say(self, person: str, text: str, thread_ts: str | None = None) -> str:
         """Write in the channel, or in a thread; return the message's ts."""
         said = {"channel": self.access.channel, "text": text, "thread_ts": thread_ts}
-        return str(self._human(person, "say", said).body["message"]["ts"])
+        return str(self._human(person, "say", said).body["ts"])
 
     def click(self, person: str, ts: str, action: str) -> Answered:
         """Click a button of a message; 409 when it has none of that name."""

@@ -91,11 +91,11 @@ class Player:
     def _small_talk(self) -> None:
         self._tell("· Ann asks what's live")
         sha = self.hands.live("production", "backend")
-        self._answered("ann", "@deploybot what's live?", sha[:7])
+        self._answered("ann", "<@U0DEPLOYBOT> what's live?", sha[:7])
         self._tell("· Eve asks for the last 5 commits")
-        self._answered("eve", "@deploybot what are the last 5 commits?", sha[:7])
+        self._answered("eve", "<@U0DEPLOYBOT> what are the last 5 commits?", sha[:7])
         self._tell("· Eve asks for a tag that does not exist; the agent reads the error and asks")
-        self._answered("eve", "@deploybot deploy backend v9.9.9 to staging", "v9.9.9")
+        self._answered("eve", "<@U0DEPLOYBOT> deploy backend v9.9.9 to staging", "v9.9.9")
 
     def _by_mail(self) -> None:
         sha, pipeline = self._merge("· another pull request is merged")
@@ -104,7 +104,7 @@ class Player:
         self._deny("ann", request, "stop, I will ask for it by mail")
         self._status(thread, "done", "awaiting_input")
         self._tell("· Ann asks by email: “please deploy the backend SHA to production”")
-        before = set(self.hands.threads())
+        before, seen = set(self.hands.threads()), len(self._mails_to("ben"))
         text = f"please deploy backend {sha[:12]} to production"
         self.hands.send_mail("ann", "The backend, please", text)
         mailed = until(
@@ -115,12 +115,13 @@ class Player:
         request = self._request(mailed, "backend")
         self._card(request)
         self._tell("· Ben, who asked for mail, gets the card by email and replies “approve”")
-        mail = until(lambda: self._mail_to("ben", request), PATIENCE, "the card is mailed to Ben")
+        mail = until(
+            partial(self._card_by_mail, "ben", seen), PATIENCE, "the card is mailed to Ben"
+        )
         self.hands.reply_mail("ben", str(mail["id"]), "approve\n\nBen")
         self._live_on_card(request, sha)
         self._status(mailed, "done")
-        told = until(lambda: self._mail_to("ann", None), PATIENCE, "Ann is told by mail")
-        self._expect(bool(told), "Ann is told by mail")
+        until(partial(self._mails_to, "ann"), PATIENCE, "Ann is told by mail")
         self._expect(self.hands.live("production", "backend") == sha, "the mailed deploy is live")
 
     # -- step 18 -------------------------------------------------------------------
@@ -161,13 +162,14 @@ class Player:
         held = {
             r["service"]
             for r in self.hands.environments()
-            if r["environment"] == "production" and r["held"]
+            if r["environment"] == "production" and r["hold"]
         }
         self._expect(set(rolled) <= held, f"production is held for {', '.join(rolled)}: {held}")
         self._is_told(thread, "rolled back")
 
     def _kill_between(self, request: str) -> None:
         """Stop the workers, approve, kill them, and let new ones come."""
+        self._card(request)
         pool = self._company.processes["workers"].pid
         children = _children(pool)
         for pid in children:
@@ -303,12 +305,14 @@ class Player:
             f"the answer names {expected}",
         )
 
-    def _mail_to(self, person: str, request: str | None) -> Json | None:
+    def _mails_to(self, person: str) -> list[Json]:
         address = f"{person}@harbour.example"
-        mails = [m for m in self.hands.mails() if address in str(m["to"])]
-        if request is not None:
-            mails = [m for m in mails if m.get("reply_to") and "+" in str(m["reply_to"])]
-        return mails[-1] if mails else None
+        return [mail for mail in self.hands.mails() if address in str(mail["to"])]
+
+    def _card_by_mail(self, person: str, seen: int) -> Json | None:
+        """Return the first mail to a person, beyond those seen, that can be answered."""
+        new = self._mails_to(person)[seen:]
+        return next((mail for mail in new if "+" in str(mail.get("reply_to"))), None)
 
     def _event(self, thread: str, kind: str, number: int = 1) -> Json:
         found = until(
