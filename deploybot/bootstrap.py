@@ -31,6 +31,7 @@ from deploybot.outbound.slack import SlackChannel
 from deploybot.outbound.slack_calls import slack_client
 from deploybot.outbound.smtp import SmtpSettings
 from deploybot.outbox import Channel, tellings
+from deploybot.pacing import RedisPacing
 from deploybot.ports import Clockwork, Deployer, People, Prompt
 from deploybot.prompting import Templates, build
 from deploybot.queue import Queues
@@ -154,7 +155,7 @@ def chain(settings: Settings) -> Chain:
                 model=name,
                 base_url=settings.openai_base_url or None,
                 api_key=settings.openai_api_key.get_secret_value(),
-                timeout=settings.model_timeout,
+                timeout=settings.model_timeout / 2,  # leaves room for one more try
                 budget=settings.model_timeout,
             )
             for name in settings.openai_models
@@ -192,6 +193,7 @@ def _channels(
                 alias=store.name,
                 progress=store.progress,
                 now=now,
+                pacing=RedisPacing(store.queues.connection),
             )
         )
     if mail and (smtp := settings.smtp_url.get_secret_value()):

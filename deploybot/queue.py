@@ -110,7 +110,7 @@ class Queues:
     def later(self, job: Job, thread_id: str, seconds: float) -> None:
         """Have the clock enqueue the wake-up once so many seconds have passed."""
         with answering():
-            now_s, micros = cast(tuple[int, int], self.connection.time())
+            now_s, micros = self.connection.time()
             at = now_s * 1000 + micros // 1000 + round(seconds * 1000)
             self.connection.zadd(due_key(job), {thread_id: at})
 

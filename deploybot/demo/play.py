@@ -258,7 +258,7 @@ class Player:
         ts = str(self._card(request)["ts"])
         answers: list[Any] = []
         clicks = [
-            threading.Thread(target=lambda p=p: answers.append(self.hands.click(p, ts, "approve")))  # type: ignore[misc]
+            threading.Thread(target=lambda p=p: answers.append(self.hands.click(p, ts, "approve")))
             for p in ("ann", "ben")
         ]
         for click in clicks:

@@ -15,7 +15,7 @@ from slack_sdk import WebClient
 from deploybot.errors import DeliveryError
 from deploybot.inbound.slack_buttons import message_alias
 from deploybot.outbound.slack_blocks import Look, draw
-from deploybot.outbound.slack_calls import Pacing, RefusedCallError, UnsureCallError, call
+from deploybot.outbound.slack_calls import Pace, Pacing, RefusedCallError, UnsureCallError, call
 from deploybot.outbound.slack_posting import (
     Noted,
     Place,
@@ -58,7 +58,7 @@ class SlackChannel:
     progress: Callable[[str], tuple[dict[str, Any], ...]]
     """Operation id → its steps so far."""
     now: Callable[[], datetime]
-    pacing: Pacing = field(default_factory=Pacing)
+    pacing: Pace = field(default_factory=Pacing)
     name: str = "slack"
 
     def deliver(

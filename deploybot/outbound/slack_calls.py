@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from http.client import HTTPException
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from slack_sdk import WebClient
@@ -103,6 +103,13 @@ def _seconds(headers: Any) -> float:
     except (IndexError, TypeError, ValueError):
         return 30.0
     return min(max(seconds, 0.1), 3600.0) if math.isfinite(seconds) else 30.0
+
+
+class Pace(Protocol):
+    """How fast a channel may be written to."""
+
+    def take(self, channel: str, now: datetime) -> None:
+        """Count one message; raises DeliveryError with the seconds until the next one may go."""
 
 
 @dataclass
