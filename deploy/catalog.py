@@ -21,6 +21,8 @@ class RepositoryTable(_Table):
     path: Path
     url: Remote | None = None
     default_branch: Branch = "main"
+    github: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+$")
+    """owner/name, whose pushes move this repository; without it, the address or name must fit."""
 
 
 class ReleasesTable(_Table):
@@ -79,6 +81,7 @@ class EnvironmentTable(_Table):
     approvers: tuple[Person, ...] = ()
     quorum: int = Field(default=1, ge=1)
     automatic: bool = False
+    approve_by_mail: bool = False
     requester_may_approve: bool = False
     expires_seconds: int = Field(default=1800, ge=10, le=2_592_000)
     allowed_branches: tuple[Branch, ...] = ()

@@ -71,11 +71,11 @@ def run_tests(
     started = time.monotonic()
     table = catalog.environments[environment]
     if table.tests is None:
-        return _not_run("No tests are configured")
+        return _not_run("no tests are configured")
     targets = {name: target_of(catalog, name, environment, clock) for name in table.services}
     live = {name: now for name, target in targets.items() if (now := target.current())}
     if not live:
-        return _not_run(f"Nothing is live on {environment}")
+        return _not_run(f"nothing is live on {environment}")
     sha = sha or max(live.values(), key=lambda one: one.since).sha
     urls = {_variable(name): place.url for name, place in table.services.items() if place.url}
     where = catalog.repositories[catalog.tests_repository(environment)]
@@ -91,7 +91,7 @@ def run_tests(
                 log=lambda line: progress(LogLine("tests", line)),
             )
         except (RepositoryError, FileNotFoundError, PermissionError) as error:
-            return _not_run(f"The tests could not be started: {error}")
+            return _not_run(f"they could not be started: {error}")
     passed = ran.exit_code == 0
     verified = {n: one.sha for n, one in live.items() if passed and targets[n].verify(one.sha)}
     return TestReport(

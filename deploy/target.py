@@ -122,7 +122,7 @@ class Outcome(BaseModel):
 
 
 class TestReport(BaseModel):
-    """How an environment's tests ended, in one sentence, with the last lines they printed.
+    """How an environment's tests ended: a few words to go on from, and their last lines.
 
     `verified` names the commit of each service that is marked verified by this run.
     """

@@ -288,6 +288,17 @@ def test_a_mirror_is_made_and_follows_what_it_mirrors(sample, tmp_path):
     assert [tag.name for tag in mirror.tags(1)] == ["v1.2.1"]
 
 
+def test_a_setting_of_the_account_does_not_lead_a_mirror_elsewhere(sample, tmp_path, monkeypatch):
+    config = tmp_path / "gitconfig"
+    config.write_text(f'[url "file:///nowhere/"]\n\tinsteadOf = file://{sample.path}\n')
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(config))
+    mirror = Repository(tmp_path / "mirror.git", f"file://{sample.path}")
+
+    mirror.fetch()
+
+    assert mirror.resolve("main").sha == sample.head()
+
+
 def test_many_may_refresh_a_mirror_at_once(sample, tmp_path):
     mirror = Repository(tmp_path / "mirror.git", f"file://{sample.path}")
 
@@ -328,3 +339,19 @@ def test_a_commit_with_a_file_lost_is_not_taken_for_a_release(sample, repository
 
     with pytest.raises(RepositoryError, match="Nothing was deployed"):
         repository.export(sample.head(), tmp_path, "backend", free)
+
+
+def test_an_export_that_stops_between_two_files_is_not_taken_for_whole(
+    sample, repository, tmp_path
+):
+    block = 10_240 - 512  # git flushes its archive here: what was written so far looks complete
+    sample.load(
+        b"commit refs/heads/main\ncommitter X <x@x> 1 +0000\ndata 1\nx\nfrom %s\n"
+        b"M 100644 inline box/a\ndata %d\n%s\nM 100644 inline box/b\ndata 4\nlost\n"
+        % (sample.head().encode(), block, b"a" * block)
+    )
+    blob = git.Git().execute(["git", f"--git-dir={sample.path}", "rev-parse", "main:box/b"])
+    (sample.path / "objects" / blob[:2] / blob[2:]).unlink()
+
+    with pytest.raises(RepositoryError, match="Nothing was deployed"):
+        repository.export(sample.head(), tmp_path, "box", free)

@@ -126,15 +126,15 @@ def test_tests_out_of_time_are_ended(shop):
     report = outcome_of_tests(catalog)
 
     assert not report.passed
-    assert report.summary == "The tests took longer than 0.3 s and were ended."
+    assert report.summary == "they took longer than 0.3 s and were ended"
 
 
 @pytest.mark.parametrize(
     ("argv", "settings", "says"),
     [
-        ((), {"tests": None}, "No tests are configured"),
-        (("no-such-program",), {}, "The tests could not be started"),
-        (("true",), {"tests_path": "nowhere"}, "The tests could not be started"),
+        ((), {"tests": None}, "no tests are configured"),
+        (("no-such-program",), {}, "they could not be started"),
+        (("true",), {"tests_path": "nowhere"}, "they could not be started"),
     ],
     ids=["none", "no program", "no folder"],
 )
@@ -149,7 +149,7 @@ def test_tests_that_cannot_run_do_not_pass(shop, argv, settings, says):
 
 
 def test_tests_of_an_empty_environment_do_not_pass(shop):
-    assert outcome_of_tests(with_tests(shop, "true")).summary == "Nothing is live on staging"
+    assert outcome_of_tests(with_tests(shop, "true")).summary == "nothing is live on staging"
 
 
 def test_a_guard_ends_the_tests(shop):

@@ -234,6 +234,43 @@ def test_whatever_the_guard_raises_ends_the_run_at_once_and_nothing_more_is_reco
     assert live(shop, catalog) == sha(catalog, "v1.0.0")
 
 
+def test_the_guard_is_asked_between_the_last_build_and_the_switch(shop):
+    deploy(shop, quick(shop), "v1.0.0")
+    catalog = quick(shop)
+    built: list[StepDone] = []
+
+    def hear(progress) -> None:
+        if isinstance(progress, StepDone) and progress.name == "build":
+            built.append(progress)
+
+    def guard() -> None:
+        if built:
+            raise LeaseLostError("lost between two steps")
+
+    with pytest.raises(LeaseLostError):
+        deploy(shop, catalog, guard=guard, progress=hear)
+
+    assert live(shop, catalog) == sha(catalog, "v1.0.0")
+
+
+def test_a_release_that_someone_switched_to_by_hand_meanwhile_is_left_as_it_is(shop):
+    deploy(shop, quick(shop), "v1.0.0")
+    deploy(shop, quick(shop), "v1.2.0")
+    catalog = quick(shop)
+    current = shop.base / "staging/backend/current"
+
+    def by_hand(progress) -> None:
+        if progress == StepStarted("switch"):
+            current.unlink()
+            current.symlink_to(f"releases/{sha(catalog, 'v1.0.0')}")
+
+    outcome = deploy(shop, catalog, progress=by_hand)
+
+    assert (outcome.outcome, outcome.step) == ("failed", "switch")
+    assert outcome.error == "Another release went live meanwhile. It was left as it is."
+    assert live(shop, catalog) == sha(catalog, "v1.0.0")
+
+
 def test_progress_is_told_in_order(shop):
     told: list[str] = []
 
