@@ -20,6 +20,7 @@ from deploybot.config import (
 from deploybot.deployer import CatalogDeployer
 from deploybot.embedded import url_of
 from deploybot.errors import DeliveryError
+from deploybot.failpoints import FailingStore
 from deploybot.inbox import Inbox
 from deploybot.mail import MailSettings
 from deploybot.models import templates
@@ -106,10 +107,17 @@ def build_bot(settings: Settings, configuration: Configuration) -> Bot:
     clock = Clockwork(now=now, new_id=new_id)
     people = configuration.known_people()
     lease = timedelta(seconds=settings.lease_seconds)
-    store = RedisStore(connection, key=key, now=now, lease_seconds=settings.lease_seconds)
+    kind = FailingStore if settings.failpoint else RedisStore
+    store = kind(
+        connection,
+        key=key,
+        now=now,
+        lease_seconds=settings.lease_seconds,
+        sweep_seconds=settings.sweep_seconds,
+    )
     deployer = CatalogDeployer(configuration.catalog, store, now)
     prompt = prompt_builder(configuration)
-    mail = mail_settings(settings, key)
+    mail = mail_settings(settings, configuration, key)
     return Bot(
         settings=settings,
         configuration=configuration,
@@ -163,7 +171,9 @@ def chain(settings: Settings) -> Chain:
     )
 
 
-def mail_settings(settings: Settings, key: bytes) -> MailSettings | None:
+def mail_settings(
+    settings: Settings, configuration: Configuration, key: bytes
+) -> MailSettings | None:
     """Return the bot's place in the world of mail, or None when it has no address."""
     if not settings.email_address:
         return None
@@ -171,7 +181,11 @@ def mail_settings(settings: Settings, key: bytes) -> MailSettings | None:
         address=settings.email_address,
         authserv_id=settings.email_authserv_id,
         secret=hmac.digest(key, b"mail", hashlib.sha256),
-        environments=None,
+        environments=frozenset(
+            name
+            for name, table in configuration.catalog.environments.items()
+            if table.approve_by_mail
+        ),
     )
 
 
@@ -189,7 +203,7 @@ def _channels(
                 client=slack_client(token, settings.slack_api_url),
                 channel=configuration.slack.channel,
                 people=people,
-                url_of=partial(thread_url, settings),
+                url_of=no_page,
                 alias=store.name,
                 progress=store.progress,
                 now=now,
@@ -202,7 +216,7 @@ def _channels(
                 SmtpSettings.from_url(smtp),
                 mail,
                 people=people,
-                url_of=partial(thread_url, settings),
+                url_of=no_page,
                 alias=store.name,
                 now=now,
             )
@@ -210,9 +224,14 @@ def _channels(
     return channels
 
 
+def no_page(thread_id: str) -> str:
+    """Return the address of a thread's page for people: "", as there are no pages yet."""
+    return ""
+
+
 def thread_url(settings: Settings, thread_id: str) -> str:
-    """Return the address of a thread's page, or "" when people cannot reach the web process."""
-    return f"{settings.url}/threads/{thread_id}" if settings.url else ""
+    """Return where the API shows a thread; a path when the web process' address is not set."""
+    return f"{settings.url}/api/threads/{thread_id}"
 
 
 def now() -> datetime:

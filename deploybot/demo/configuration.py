@@ -19,6 +19,7 @@ CHANNEL = "C0DEPLOYS"
 BOT_TOKEN = "xoxb-demo-not-a-secret"  # noqa: S105 - opens nothing but the demo on this machine
 MAIL_ADDRESS = "deploybot@harbour.example"
 AUTHSERV_ID = "mx.harbour.example"
+GITHUB = "harbour/shop"
 SERVICES = ("backend", "frontend")
 ENVIRONMENTS = ("staging", "production")
 APPROVERS = ("ann", "ben")
@@ -26,6 +27,7 @@ RULES: dict[str, dict[str, Any]] = {
     "staging": {"automatic": True},
     "production": {
         "approvers": list(APPROVERS),
+        "approve_by_mail": True,
         "verified_in": "staging",
         "allowed_branches": ["main"],
     },
@@ -76,7 +78,7 @@ def catalog_tables(directory: Path, ports: Ports) -> dict[str, Any]:
     urls = ports.urls()
     tests = [sys.executable, "-B", "-m", "unittest", "discover", "-s", "e2e"]
     return {
-        "repositories": {"shop": {"path": str(directory / "shop.git")}},
+        "repositories": {"shop": {"path": str(directory / "shop.git"), "github": GITHUB}},
         "services": {
             service: {
                 "repository": "shop",

@@ -130,10 +130,12 @@ def _push(
 
 
 def _configured(repositories: Mapping[str, RepositoryTable], full_name: str) -> str | None:
-    """Find the repository: by the address of its origin, or by name when it has none."""
+    """Find the repository: by owner/name, else by the address of its origin, else by its name."""
     wanted = full_name.casefold()
     for name, table in repositories.items():
-        if table.url and not table.url.startswith("file:"):
+        if table.github:
+            found = table.github.casefold() == wanted
+        elif table.url and not table.url.startswith("file:"):
             path = urlsplit(table.url).path.strip("/").removesuffix(".git").casefold()
             found = path == wanted
         else:
