@@ -42,6 +42,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("DEPLOYBOT_LEASE_SECONDS", "20", "how long a silent worker keeps its operation before others ask the target, 1 to 600"),
     Setting("DEPLOYBOT_SWEEP_SECONDS", "10", "how often the clock looks for threads that nobody woke, 0.2 to 60"),
     Setting("DEPLOYBOT_OPERATIONS", "2", "how many deploys and test runs one worker machine carries out at once, 1 to 32"),
+    Setting("DEPLOYBOT_FAILPOINT", "", "1 to let tests name, in Redis, the point at which a worker is killed; never where people deploy"),
     Setting("DEPLOYBOT_MODEL_TIMEOUT", "30", "seconds that one model may take in all before the next one is asked, 1 to 300"),
     Setting("DEPLOYBOT_EMAIL_ADDRESS", "", "the bot's mail address; people reply to it with a code after a plus sign"),
     Setting("DEPLOYBOT_EMAIL_SECRET", "", "the key that the inbound mail service signs with", is_secret=True),
@@ -113,6 +114,7 @@ class Settings:
     lease_seconds: float
     sweep_seconds: float
     operations: int
+    failpoint: bool
     model_timeout: float
     email_address: str
     email_secret: SecretStr
@@ -155,6 +157,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         lease_seconds=_number("DEPLOYBOT_LEASE_SECONDS", text, 1, 600),
         sweep_seconds=_number("DEPLOYBOT_SWEEP_SECONDS", text, 0.2, 60),
         operations=int(_number("DEPLOYBOT_OPERATIONS", text, 1, 32)),
+        failpoint=text("DEPLOYBOT_FAILPOINT") == "1",
         model_timeout=_number("DEPLOYBOT_MODEL_TIMEOUT", text, 1, 300),
         email_address=text("DEPLOYBOT_EMAIL_ADDRESS"),
         email_secret=SecretStr(text("DEPLOYBOT_EMAIL_SECRET")),

@@ -42,7 +42,7 @@ PIPELINE = "pipeline"
 ROLLBACK = "rollback"
 
 TIMES_ANEW = 3
-"""How often in one turn a changed request is shown anew before people must ask again."""
+"""How often in one turn the same change is planned anew before people must ask again."""
 
 
 def choose(thread: Thread, catalog: Catalog) -> NextStep | None:
@@ -50,7 +50,7 @@ def choose(thread: Thread, catalog: Catalog) -> NextStep | None:
     turn = this_turn(thread)
     if not turn:
         return None
-    if isinstance(turn[-1], ApprovalSuperseded):
+    if _is_to_be_planned_anew(turn[-1]):
         return _again(turn)
     if thread.standing.agent == PIPELINE:
         return _pipeline(thread, turn, catalog)
@@ -92,10 +92,19 @@ def went_live(events: tuple[Event, ...]) -> tuple[Changed, ...]:
     return tuple(live)
 
 
+def _is_to_be_planned_anew(event: Event) -> bool:
+    """Tell whether an approved change came to nothing: what it showed changed, or its worker died."""
+    died = isinstance(event, DeployFailed) and event.recovered and not event.began
+    return died or isinstance(event, ApprovalSuperseded)
+
+
 def _again(turn: tuple[Event, ...]) -> NextStep | None:
-    """Plan the same change anew, since what was shown has changed; but not for ever."""
-    if sum(isinstance(event, ApprovalSuperseded) for event in turn) > TIMES_ANEW:
-        return DoneForNow(message="What was shown kept changing, so I stopped; nothing ran.")
+    """Plan the same change anew, for people to approve again where they must; but not for ever."""
+    if sum(map(_is_to_be_planned_anew, turn)) > TIMES_ANEW:
+        why = "What was shown kept changing"
+        if isinstance(turn[-1], DeployFailed):
+            why = "Workers kept dying before the deploy began"
+        return DoneForNow(message=f"{why}, so I stopped; nothing ran.")
     return next(
         (
             event.step

@@ -8,7 +8,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 import redis
@@ -21,7 +21,7 @@ from deploybot.keeping import Job
 from deploybot.operations import Operations, claim_refused
 from deploybot.ports import Operation, Page
 from deploybot.queue import PREFIX, Queues, answering, due_key, script
-from deploybot.thread import Thread
+from deploybot.thread import SWEEP, Thread
 
 DAY = 24 * 3600
 DEDUPE_SECONDS = 30 * DAY
@@ -42,7 +42,8 @@ class RedisStore:
     """Threads in one Redis.
 
     `connection` must send each command once (`redis_safety.client`), `key` seals the events, `now`
-    is the clock that timers are set by, `lease_seconds` is how long a silent worker keeps its operation.
+    is the clock that timers are set by, `lease_seconds` is how long a silent worker keeps its operation,
+    `sweep_seconds` how long a thread that ought to move may lie still before the clock wakes it.
     """
 
     def __init__(
@@ -52,10 +53,12 @@ class RedisStore:
         key: bytes,
         now: Callable[[], datetime],
         lease_seconds: float = 20.0,
+        sweep_seconds: float = SWEEP.total_seconds(),
     ) -> None:
         self._redis = connection
         self._key = key
         self._now = now
+        self._sweep = timedelta(seconds=sweep_seconds)
         self._append = script(connection, "append", "enqueue")
         self._delivered = script(connection, "delivered")
         self.queues = Queues(connection)
@@ -154,7 +157,7 @@ class RedisStore:
     def _moved(self, before: Thread, after: Thread) -> dict[str, Any]:
         """Say under which status and due times the clock and the lists find the thread from now on."""
         now = self._now()
-        due = after.due(now)
+        due = after.due(now, self._sweep)
         times: dict[Job, int] = {after.due_job(): round(due.timestamp() * 1000)} if due else {}
         times["deliver"] = round(now.timestamp() * 1000) + DELIVERY_GRACE_MS
         return {

@@ -135,7 +135,7 @@ ANYWHERE: tuple[type[Fact], ...] = (AnswerRefused,)
 """Events that may happen at any time and change nothing."""
 
 SWEEP = timedelta(seconds=10)
-"""How long a thread that ought to move may lie still before the clock looks at it again."""
+"""How long a thread that ought to move may lie still before the clock looks at it again, by default."""
 
 
 @dataclass(frozen=True)
@@ -289,12 +289,12 @@ class Thread:
         standing = fold(events, self.standing)
         return Thread(self.id, (*self.events, *events), head, standing)
 
-    def due(self, now: datetime) -> datetime | None:
+    def due(self, now: datetime, sweep: timedelta = SWEEP) -> datetime | None:
         """When the clock must look at this thread if nobody else has; None for never."""
         standing = self.standing
         match Status.DEPLOYING if self.is_deploying else self.status:
             case Status.WORKING | Status.APPROVED | Status.DEPLOYING:
-                return now + SWEEP
+                return now + sweep
             case Status.AWAITING_APPROVAL:
                 return standing.request.expires_at if standing.request else None
             case Status.SLEEPING:
