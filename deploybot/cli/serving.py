@@ -1,5 +1,6 @@
 """`serve` and `worker`: the processes that a machine runs, and on one machine all of them."""
 
+import gc
 import os
 import signal
 import subprocess
@@ -37,6 +38,8 @@ def serve(*, with_worker: bool) -> int:
             log_config=None,
             timeout_graceful_shutdown=5,
         )
+        gc.collect()
+        gc.freeze()  # what is loaded now lives as long as the process: never look at it again
         _say_where(settings)
         uvicorn.Server(config).run()
     return 0
