@@ -35,7 +35,13 @@ def check(connection: redis.Redis) -> tuple[Problem, ...]:
 
 def require_safe(connection: redis.Redis, *, allow_unsafe: bool = False) -> tuple[Problem, ...]:
     """Return what is worth a warning; raise ConfigError on what is fatal, unless this is a test."""
-    problems = check(connection)
+    try:
+        problems = check(connection)
+    except redis.RedisError as error:
+        raise ConfigError(
+            f"The store does not answer ({error}), so nothing was done. Start the server that "
+            "DEPLOYBOT_REDIS_URL names; where it is not set, `deploybot serve` starts one.",
+        ) from error
     fatal = [problem for problem in problems if problem.fatal]
     if fatal and not allow_unsafe:
         raise ConfigError(

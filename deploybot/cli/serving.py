@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
 import uvicorn
 
@@ -22,6 +22,8 @@ STOPS_WITHIN = 30.0
 def serve(*, with_worker: bool) -> int:
     """Answer HTTP until told to stop; with a worker, on one machine, that too."""
     logs.configure()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _end)  # uvicorn sends itself the signal again once it has stopped
     settings = read_settings()
     configuration = read_configuration(settings.config)
     with ExitStack() as stack:
@@ -56,12 +58,18 @@ def _workers() -> Iterator[None]:
     try:
         yield
     finally:
-        process.send_signal(signal.SIGTERM)
+        process.terminate()
         try:
-            process.wait(STOPS_WITHIN)
-        except subprocess.TimeoutExpired:
-            process.kill()
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(STOPS_WITHIN)
+        finally:
+            process.kill()  # nothing happens when it has ended
             process.wait()
+
+
+def _end(*_: object) -> None:
+    """Leave through every `with` on the way out, so that workers and store end in order."""
+    raise SystemExit(0)
 
 
 def _say_where(settings: Settings) -> None:
