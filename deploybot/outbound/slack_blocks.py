@@ -15,6 +15,7 @@ from deploybot.outbound.slack_rich import (
     person,
     rich,
     section,
+    ticked,
     words,
 )
 from deploybot.outbound.slack_text import clean, escape, line
@@ -74,10 +75,13 @@ def _drawing(text: str, blocks: list[Json]) -> Drawing:
 
 
 def _opening(opening: Opening, look: Look) -> list[Json]:
-    parts = [section(words(opening.text, 2500, bold=True))]
+    heading, _, rest = opening.text.partition("\n")
+    parts = [section(words(heading, 2500, bold=True))]
+    if rest.strip():
+        parts.append(section(words(rest.strip(), 2500)))
     shown = opening.lines[-NEWEST_LINES:]
     if shown:
-        parts.append(bullets([words(line(text, 300))] for text in shown))
+        parts.append(bullets(ticked(line(text, 300)) for text in shown))
     blocks = [rich(*parts)]
     if look.url:
         link = {"type": "mrkdwn", "text": f"<{look.url}|Everything about this thread>"}
@@ -87,7 +91,7 @@ def _opening(opening: Opening, look: Look) -> list[Json]:
 
 def _said(said: Said, look: Look) -> list[Json]:
     slack = {one.id: one.slack for one in look.people.known}
-    elements = [words(_TONES.get(said.tone, "") + clean(said.text), 2800)]
+    elements = ticked(_TONES.get(said.tone, "") + clean(said.text), 2800)
     for name in said.mention:
         user = slack.get(name)
         elements += [words(" "), person(user) if user else words(f"@{look.people.name(name)}")]

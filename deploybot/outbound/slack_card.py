@@ -13,6 +13,8 @@ from deploybot.outbound.slack_text import code, cut, escape, line, moment
 from deploybot.outbox import Card, CardState
 from deploybot.ports import People
 
+QUIET = {CardState.OPEN, CardState.APPROVED, CardState.DEPLOYING, CardState.LIVE}
+"""Where nobody needs to do anything about a request that plain code approved."""
 NEWEST = 5
 """How many commits the card shows; the thread's detail shows all that the plan holds."""
 
@@ -34,9 +36,12 @@ def card_blocks(
 ) -> list[Json]:
     """Return the blocks; everything on them comes from the request and what became of it."""
     request = card.request
+    if request.rule.automatic and card.state in QUIET:
+        return _in_passing(card, people, progress)
     blocks = [
         {"type": "header", "text": {"type": "plain_text", "text": line(title(request.plan), 150)}},
         *fate(card, people, progress),
+        *_subject(card),
         _commit(request.plan),
         _fields(card, people),
     ]
@@ -66,26 +71,42 @@ def detail_blocks(request: ApprovalRequest) -> list[Json]:
         blocks.append(
             rich(section(words("Commits", bold=True)), bullets(map(_row, plan.commits[:30])))
         )
-    facts = f"Request {code(request.id)} · digest {code(request.digest)}"
+    facts = f"Request {code(request.id)} · digest {code(request.digest[:12])}"
     return [*blocks, _small(facts)]
 
 
-def _commit(plan: Plan) -> Json:
-    """Return the commit in full, with its subject when it is among those that come."""
+def _in_passing(card: Card, people: People, progress: Sequence[dict[str, Any]]) -> list[Json]:
+    """Return a few lines for what needs nobody: it is there to be looked up, not to be read."""
+    plan = card.request.plan
+    heading = f"*{escape(title(plan))}*  {_change(plan)}"
+    shown = {"type": "section", "text": {"type": "mrkdwn", "text": heading, "verbatim": True}}
+    return [shown, *fate(card, people, progress)]
+
+
+def _subject(card: Card) -> list[Json]:
+    """Return the commit's subject, where no list of commits says it."""
+    plan = card.request.plan
+    if card.state in (CardState.OPEN, CardState.LIVE) and plan.commits:
+        return []
     subject = next((commit.subject for commit in plan.commits if commit.sha == plan.sha), "")
-    parts = [words(f"{line(subject, 200)}\n", bold=True)] if subject else []
-    parts.append(words(plan.sha, code=True))
-    if plan.ref and plan.ref != plan.sha:
-        parts.append(words(f"  ({line(plan.ref, 100)})"))
-    return rich(section(*parts))
+    return [rich(section(words(line(subject, 200), bold=True)))] if subject else []
+
+
+def _commit(plan: Plan) -> Json:
+    """Return the commit in full, and the name by which it was asked for if that says more."""
+    named = plan.ref and not plan.sha.startswith(plan.ref)
+    return _small(code(plan.sha) + (f"  {code(plan.ref, 100)}" if named else ""))
+
+
+def _change(plan: Plan) -> str:
+    before = code(plan.previous_sha[:SHORT]) if plan.previous_sha else "nothing"
+    return f"{before} → {code(plan.sha[:SHORT])}"
 
 
 def _fields(card: Card, people: People) -> Json:
     request = card.request
-    plan = request.plan
-    before = code(plan.previous_sha[:SHORT]) if plan.previous_sha else "nothing"
     fields = [
-        f"*Change on {escape(plan.environment)}*\n{before} → {code(plan.sha[:SHORT])}",
+        f"*Change*\n{_change(request.plan)}",
         f"*Asked by*\n{escape(_asker(request, people), 300)}",
     ]
     if card.state is CardState.OPEN and not request.rule.automatic:
@@ -122,8 +143,8 @@ def _asker(request: ApprovalRequest, people: People) -> str:
 def _to_decide(request: ApprovalRequest) -> list[Json]:
     """Return what only somebody who has yet to decide needs to read."""
     blocks = []
-    if request.asked:
-        asked = section(words("In their words", bold=True))
+    if _says_more(request):
+        asked = section(words("What led to this", bold=True))
         blocks.append(rich(asked, quote(request.asked, 600)))
     blocks += _commits(request.plan, "go live", "are taken back")
     blocks += _warnings(request.plan)
@@ -132,6 +153,14 @@ def _to_decide(request: ApprovalRequest) -> list[Json]:
         reason = line(f"deploybot's reason: {request.reason}", 600)
         blocks.append({"type": "context", "elements": [_plain(reason)]})
     return blocks
+
+
+def _says_more(request: ApprovalRequest) -> bool:
+    """Tell whether what was asked says more than the card does: plain code asks in its words."""
+    plan = request.plan
+    said = {"sha", "to", "on", plan.service, plan.environment, plan.sha[:SHORT]}
+    said |= set(plan.action.split("_"))
+    return bool(set(request.asked.casefold().split()) - said)
 
 
 def _commits(plan: Plan, coming: str, going: str) -> list[Json]:
@@ -163,7 +192,7 @@ def _warnings(plan: Plan) -> list[Json]:
 def _steps(plan: Plan) -> str:
     names = " → ".join(code(step.name, 40) for step in plan.steps[:15])
     more = f" → +{len(plan.steps) - 15} more" if len(plan.steps) > 15 else ""
-    return f"Will run: {names or 'nothing'}{more}"
+    return f"Would run: {names or 'nothing'}{more}"
 
 
 def _capped(steps: list[str]) -> list[str]:

@@ -24,14 +24,23 @@ FINAL = {
 def fate(card: Card, people: People, progress: Sequence[dict[str, Any]]) -> list[Json]:
     """Return the blocks that say how the request stands; none while nobody has answered."""
     head, words = _head(card, people), _words(card)
-    lines = [*([_approved(card, people)] if _was_approved(card) else []), *_steps(card, progress)]
-    text = "\n".join([*lines, *([head] if head else [])])
+    approved = _approved(card, people) if _was_approved(card) else ""
+    ended = [entry for entry in progress if entry.get("kind") == "step"][-10:]
+    if card.state is CardState.LIVE:
+        lines, small = [head, approved], " · ".join(_took(entry) for entry in ended)
+    else:
+        lines, small = [approved, *_steps(card, ended), head], ""
+    text = "\n".join(one for one in lines if one)
     blocks: list[Json] = []
     if text:
-        blocks.append(
-            {"type": "section", "text": {"type": "mrkdwn", "text": text, "verbatim": True}}
-        )
+        blocks.append({"type": "section", "text": _marked(text)})
+    if small:
+        blocks.append({"type": "context", "elements": [_marked(small)]})
     return [*blocks, rich(quote(words))] if words else blocks
+
+
+def _marked(text: str) -> Json:
+    return {"type": "mrkdwn", "text": text, "verbatim": True}
 
 
 def in_short(card: Card, people: People) -> str:  # noqa: C901, PLR0911 - a case a state
@@ -124,21 +133,20 @@ def _granters(card: Card, people: People) -> str:
 
 def _waiting(card: Card, people: People) -> str:
     if card.request.rule.automatic:
-        return "No approval needed here: the standing rule of the environment applies."
+        return "Nobody needs to approve this here."
     if not card.grants:
         return ""
     count = f"{len(card.grants)} of {card.request.rule.quorum} approvals"
     return f"✅ {count} so far: {_granters(card, people)}."
 
 
-def _steps(card: Card, progress: Sequence[dict[str, Any]]) -> list[str]:
+def _took(entry: dict[str, Any]) -> str:
+    return f"{code(str(entry.get('name', '')), 40)} {float(entry.get('seconds') or 0):.1f} s"
+
+
+def _steps(card: Card, ended: Sequence[dict[str, Any]]) -> list[str]:
     """Return a line for each step that ended and, while it runs, for the one that runs."""
-    ended = [entry for entry in progress if entry.get("kind") == "step"][-10:]
-    lines = [
-        f"{'✅' if entry.get('ok', True) else '❌'} {code(str(entry.get('name', '')), 40)}"
-        f" {float(entry.get('seconds') or 0):.1f} s"
-        for entry in ended
-    ]
+    lines = [f"{'✅' if entry.get('ok', True) else '❌'} {_took(entry)}" for entry in ended]
     if card.state is CardState.DEPLOYING:
         done = {entry.get("name") for entry in ended}
         left = [step.name for step in card.request.plan.steps if step.name not in done]

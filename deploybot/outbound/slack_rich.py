@@ -1,17 +1,30 @@
 """Rich text blocks: words of others shown to the letter, since no mark-up is read in them."""
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
 from deploybot.outbound.slack_text import cut
 
 Json = dict[str, Any]
+_TICKED = re.compile(r"`([^`\n]+)`")
 
 
 def words(text: str, limit: int = 2000, **style: bool) -> Json:
     """Return literal text; `style` is bold, italic, strike or code."""
     element: Json = {"type": "text", "text": cut(text, limit) or " "}
     return element | {"style": style} if style else element
+
+
+def ticked(text: str, limit: int = 2000, **style: bool) -> list[Json]:
+    """Return literal text in which what stands between backticks looks like code."""
+    parts = _TICKED.split(cut(text, limit))
+    shown = [
+        words(part, limit, **{"code": True} if index % 2 else style)
+        for index, part in enumerate(parts)
+        if part
+    ]
+    return shown or [words("")]
 
 
 def person(user: str) -> Json:

@@ -90,11 +90,11 @@ def test_an_open_card_says_all_that_an_approver_needs() -> None:
         "7 commits go live",
         "+2 more",
         "*Asked by*\\nEve",
-        "In their words",
+        "What led to this",
         "please ship it",
         "deploybot's reason: Because",
         "⚠️ Not on main",
-        "Will run: `build` → `switch`",
+        "Would run: `build` → `switch`",
         "<!date^1772454600^",
         "https://bot.example/threads/t1",
     ):
@@ -191,7 +191,7 @@ def test_the_detail_shows_each_command_as_it_runs(words: str) -> None:
 
     _check(blocks)
     shown = json.dumps(blocks, ensure_ascii=False)
-    assert request(words).digest in shown
+    assert request(words).digest[:12] in shown
 
 
 def test_the_detail_quotes_arguments_so_that_each_can_be_told_from_the_next() -> None:
