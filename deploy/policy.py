@@ -105,10 +105,16 @@ def _not_held(plan: Plan, facts: Facts, catalog: Catalog) -> Refusal | None:
     for hold in facts.holds:
         if hold.stops(plan.action, plan.service, plan.environment, facts.now, facts.requester):
             until = f" until {hold.expires:%Y-%m-%d %H:%M %Z}" if hold.expires else ""
+            mend = f"ask {hold.owner} to release it."
+            if hold.made_by == "rollback":
+                mend = (
+                    "once the cause is mended, an approver says "
+                    f"`unlock {plan.service} on {plan.environment}`."
+                )
             return Refusal(
                 "environment_held",
                 f"{plan.service} on {plan.environment} is held by {hold.owner}{until}: "
-                f"{hold.reason}. Nothing was deployed; ask {hold.owner} to release it.",
+                f"{hold.reason}. Nothing was deployed; {mend}",
             )
     return None
 

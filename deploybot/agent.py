@@ -22,6 +22,7 @@ from deploybot.events import (
     Event,
     Finished,
     HandedOver,
+    HoldReleased,
     QuestionAsked,
     ReadReturned,
     Slept,
@@ -40,6 +41,7 @@ from deploybot.next_step import (
     NextStep,
     NothingToDo,
     Read,
+    ReleaseHold,
     RequestHumanInput,
     RollBack,
     RunTests,
@@ -180,6 +182,8 @@ class Agent:
                 return self._append(thread, Finished(at=now, by=by, message=message, silent=True))
             case HandOver():
                 return self._hand_over(thread, step)
+            case ReleaseHold():
+                return self._append(thread, self._release(thread, step))
             case RunTests():
                 return thread  # taken by `operate`, whose wake-up was stored with the choice
 
@@ -205,6 +209,28 @@ class Agent:
                 return self._deployer.tags(service, _clamp(limit))
             case CheckDeployments(environment=environment):
                 return rows(self._deployer.environments(environment))
+
+    def _release(self, thread: Thread, step: ReleaseHold) -> Event:
+        """Free a held service, if whoever said so may approve there."""
+        now = self._clock.now()
+        where = f"{step.service} on {step.environment}"
+        approvers = self._deployer.catalog.environments[step.environment].approvers
+        if step.by not in approvers:
+            error = (
+                f"You may not release {where}, so it stays held. "
+                f"Ask one of its approvers: {', '.join(approvers) or 'there are none'}."
+            )
+            return StepFailed(
+                at=now, by="agent:code", intent=step.intent, code="not_an_approver", error=error
+            )
+        held = self._store.release_hold(step.service, step.environment)
+        return HoldReleased(
+            at=now,
+            by=step.by,
+            service=step.service,
+            environment=step.environment,
+            was=held.reason if held else "",
+        )
 
     # -- proposing -----------------------------------------------------------------
 
@@ -269,7 +295,9 @@ class Agent:
         if not other.events:  # else it was begun before the last worker died
             with suppress(DuplicateError, ConflictError):
                 self._store.append(other, handed, dedupe=(origin,))
-        finished = Finished(at=now, by="agent:code", message=f"Next: {step.text}.")
+        finished = Finished(
+            at=now, by="agent:code", message=f"Handed to the {step.agent} agent: {step.text}."
+        )
         return self._append(thread, finished)
 
     def _context(self) -> dict[str, Any]:
@@ -304,7 +332,7 @@ def rows(environments: tuple[EnvironmentRow, ...]) -> list[dict[str, Any]]:
             "service": row.service,
             "environment": row.environment,
             "live": row.live.sha[:7] if row.live else None,
-            "since": f"{row.live.since:%Y-%m-%d %H:%M}" if row.live else None,
+            "since": f"{row.live.since:%Y-%m-%d %H:%M} UTC" if row.live else None,
             "verified": bool(row.live and row.live.verified),
             "held": row.hold.reason if row.hold else None,
             "running": row.operation is not None,

@@ -277,6 +277,16 @@ class DeployResolved(Fact):
     comment: str = ""
 
 
+class HoldReleased(Fact):
+    """A person who may approve there freed a service that was held."""
+
+    kind: Literal["hold_released"] = "hold_released"
+    service: str
+    environment: str
+    was: str
+    """Why it had been held; "" when it was not."""
+
+
 # -- the thread itself -------------------------------------------------------------
 
 
@@ -372,6 +382,7 @@ Event = Annotated[
     | DeployFailed
     | DeployOutcomeUnknown
     | DeployResolved
+    | HoldReleased
     | Slept
     | Woke
     | Paused

@@ -106,6 +106,15 @@ class HandOver(_Intent):
     new_thread: bool = False
 
 
+class ReleaseHold(_Intent):
+    """Free a service that was held. Chosen by plain code only, when an approver says just that."""
+
+    intent: Literal["release_hold"] = "release_hold"
+    service: str
+    environment: str
+    by: str
+
+
 Change = Deploy | RollBack
 Read = ListGitCommits | ListGitTags | CheckDeployments
 
@@ -120,7 +129,8 @@ NextStep = Annotated[
     | DoneForNow
     | NothingToDo
     | RunTests
-    | HandOver,
+    | HandOver
+    | ReleaseHold,
     Field(discriminator="intent"),
 ]
 NEXT_STEP: TypeAdapter[NextStep] = TypeAdapter(NextStep)

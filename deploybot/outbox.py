@@ -40,6 +40,7 @@ from deploybot.events import (
     ScheduleFired,
     SlackMessageReceived,
     Slept,
+    StepFailed,
     TestsFailed,
     TestsPassed,
 )
@@ -74,6 +75,9 @@ class Opening(Telling):
     """The first message of a thread that did not begin where it is told."""
 
     text: str
+    """What began it: a first line that says it, and in the next ones the words of others."""
+    by: str = ""
+    """Who the first line is about; their name goes before it."""
     lines: tuple[str, ...] = ()
     """What happened since, newest last; the message is updated."""
 
@@ -157,6 +161,8 @@ class _Reel:
     """The tellings so far, in the order in which they were first told."""
 
     told: dict[str, Telling] = field(default_factory=dict)
+    quiet: bool = False
+    """Whether what goes well is said in the opening alone: nobody has written here."""
 
     def tell(self, telling: Telling) -> None:
         self.told[telling.key] = telling
@@ -173,6 +179,18 @@ class _Reel:
                 self.told[key] = replace(telling, state=CardState.CLOSED, by=by, at=at)
             if isinstance(telling, Asked) and telling.answer is None and not telling.closed:
                 self.told[key] = replace(telling, closed=True, by=by)
+
+    def pass_on(self, telling: Said) -> None:
+        """Say what goes well, or how it ended: in the opening, and aloud where people wrote."""
+        self.opening_line(telling.text)
+        if not self.quiet:
+            self.tell(telling)
+
+    def close_approved(self, state: CardState, event: Event, note: str) -> None:
+        """Nothing will come of what was approved."""
+        for key, telling in self.told.items():
+            if isinstance(telling, Card) and telling.state is CardState.APPROVED:
+                self.told[key] = replace(telling, state=state, by=event.by, at=event.at, note=note)
 
     def opening_line(self, line: str) -> None:
         opening = self.told.get("opening")
@@ -200,20 +218,20 @@ def _about_the_thread(reel: _Reel, seq: int, event: Event) -> None:  # noqa: C90
             reel.tell(Opening("opening", text))
         case BranchUpdated(branch=branch, after=sha, subject=subject):
             reel.close_open(event.by, event.at)
-            reel.tell(Opening("opening", f"{branch} is now at {sha[:7]}: {subject}"))
+            reel.quiet = True
+            reel.tell(Opening("opening", f"{branch} is now at {sha[:7]}\n{subject}"))
         case HandedOver(from_thread=origin, text=text, agent=agent):
             if origin:
-                reel.tell(Opening("opening", text))
+                reel.tell(Opening("opening", text[:1].upper() + text[1:]))
             else:
-                reel.tell(Said(key, f"Handed over to the {agent} agent. {text}", "warning"))
+                reel.tell(Said(key, f"The {agent} agent takes over.", "warning"))
         case TestsPassed(environment=environment, seconds=seconds):
             line = f"End-to-end tests passed on {environment} in {seconds:.1f} s."
-            reel.opening_line(line)
-            reel.tell(Said(key, line, "good"))
+            reel.pass_on(Said(key, line, "good"))
         case TestsFailed(environment=environment, summary=summary, tail=tail):
-            line = f"End-to-end tests failed on {environment}: {summary}."
-            reel.opening_line(line)
-            reel.tell(Said(key, line, "bad", detail=tail))
+            line = f"End-to-end tests failed on {environment}"
+            reel.opening_line(f"{line}.")
+            reel.tell(Said(key, f"{line}: {summary}.", "bad", detail=tail))
         case QuestionAsked():
             reel.tell(Asked(f"question:{event.question_id}", event))
         case Answered(question_id=question_id, answer=answer):
@@ -234,17 +252,17 @@ def _about_the_thread(reel: _Reel, seq: int, event: Event) -> None:  # noqa: C90
         case Escalated(reason=reason):
             reel.tell(Said(key, reason, "warning"))
         case Finished(message=message, silent=False):
-            reel.opening_line(message)
-            reel.tell(Said(key, message))
+            reel.pass_on(Said(key, message))
         case _:
             pass
 
 
 def _heard(reel: _Reel, seq: int, event: Message) -> None:
     reel.close_open(event.by, event.at)
+    reel.quiet = False
     if seq == 1 and not isinstance(event, SlackMessageReceived):
         how = "by email" if isinstance(event, EmailReceived) else "over the API"
-        reel.tell(Opening("opening", f"{event.by} asked {how}: {event.text}"))
+        reel.tell(Opening("opening", f"asked {how}:\n{event.text}", by=event.by))
 
 
 def _about_requests(reel: _Reel, event: Event) -> None:
@@ -262,6 +280,10 @@ def _about_requests(reel: _Reel, event: Event) -> None:
             reel.card(request_id, state=CardState.DENIED, by=event.by, at=event.at, note=feedback)
         case ApprovalExpired(request_id=request_id):
             reel.card(request_id, state=CardState.EXPIRED, at=event.at)
+        case StepFailed(intent="start", error=error):
+            reel.close_approved(CardState.FAILED, event, f"never started: {error}")
+        case Cancelled():
+            reel.close_approved(CardState.CLOSED, event, "")
         case ApprovalSuperseded(request_id=request_id, changes=changes):
             note = "What you saw has changed: " + "; ".join(changes) + ". Nothing was deployed."
             reel.card(request_id, state=CardState.SUPERSEDED, at=event.at, note=note)

@@ -5,6 +5,7 @@ thread; after a deploy, the tests of that environment; after failed tests, the r
 same loop takes these steps as it takes a model's (`agent`); `None` means: ask the model.
 """
 
+import re
 from dataclasses import dataclass
 
 from deploy.catalog import Catalog
@@ -22,6 +23,7 @@ from deploybot.events import (
     Event,
     Finished,
     HandedOver,
+    HoldReleased,
     Message,
     StepChosen,
     StepFailed,
@@ -34,6 +36,7 @@ from deploybot.next_step import (
     DoneForNow,
     HandOver,
     NextStep,
+    ReleaseHold,
     RunTests,
 )
 from deploybot.thread import Thread
@@ -54,7 +57,34 @@ def choose(thread: Thread, catalog: Catalog) -> NextStep | None:
         return _again(turn)
     if thread.standing.agent == PIPELINE:
         return _pipeline(thread, turn, catalog)
-    return _verify(thread, turn, catalog)
+    return _hold(turn[-1], catalog) or _verify(thread, turn, catalog)
+
+
+RELEASE = re.compile(
+    r"(?:please )?(?:unlock|release(?: the hold on)?) (?P<service>[a-z0-9-]+)"
+    r"(?: (?:on|in|from|for))? (?P<environment>[a-z0-9-]+)[.!]?",
+    re.IGNORECASE,
+)
+"""The one way to release a hold by words: a whole message, read by plain code and no model."""
+
+
+def _hold(last: Event, catalog: Catalog) -> NextStep | None:
+    """Release a hold when somebody says just that; `agent` checks whether they may."""
+    if isinstance(last, HoldReleased):
+        where = f"{last.service} on {last.environment}"
+        return DoneForNow(
+            message=f"{where} is free again. It was held because {last.was}."
+            if last.was
+            else f"{where} was not held; nothing has changed."
+        )
+    said = RELEASE.fullmatch(" ".join(last.text.split())) if isinstance(last, Message) else None
+    if said is None:
+        return None
+    service, environment = said["service"].lower(), said["environment"].lower()
+    table = catalog.environments.get(environment)
+    if table is None or service not in table.services:
+        return None
+    return ReleaseHold(service=service, environment=environment, by=last.by)
 
 
 def this_turn(thread: Thread) -> tuple[Event, ...]:

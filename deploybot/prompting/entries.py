@@ -32,6 +32,7 @@ from deploybot.events import (
     Finished,
     Forked,
     HandedOver,
+    HoldReleased,
     Paused,
     QuestionAsked,
     ReadReturned,
@@ -126,6 +127,8 @@ def _entry(  # noqa: C901, PLR0911, PLR0912 - one flat table, a case an event
             return _tag(f"{intent}_result"), result
         case StepFailed(intent=intent, code=code, error=error):
             return "error", {"step": intent, "code": code, "error": error}
+        case HoldReleased(service=service, environment=environment):
+            return "hold_released", {"service": service, "environment": environment, "by": event.by}
         case TestsPassed(environment=environment, summary=summary, live=live):
             return "tests_passed", _tests(environment, summary, live)
         case TestsFailed(environment=environment, summary=summary, live=live, tail=tail):
