@@ -193,7 +193,7 @@ def read_configuration(path: Path) -> Configuration:
             f"{path}, {where or 'as a whole'}: {first['msg'].removeprefix('Value error, ')}. "
             "Nothing was started; mend the file and start again."
         ) from None
-    catalog = configuration.catalog.within(path.parent)
+    catalog = configuration.catalog.within(path.resolve().parent)
     return configuration.model_copy(update={"catalog": catalog})
 
 
