@@ -91,7 +91,8 @@ def closed_request(thread: Thread, request_id: str, people: People) -> str:
     if request is None:
         return "There is no such request in this thread, so nothing changed."
     plan = request.plan
-    what = f"{plan.action.replace('_', ' ')} {plan.service} on {plan.environment}"
+    verb, where = ("roll back", "on") if plan.action == "roll_back" else ("deploy", "to")
+    what = f"{verb} {plan.service} {where} {plan.environment}"
     fate = _fate(request, list(events), people)
     return f"This request ({what}) is closed: {fate}. Your answer changed nothing."
 

@@ -112,7 +112,7 @@ def may_answer(request: ApprovalRequest, person: str) -> Refusal | None:
         return Refusal(
             reason_code="not_an_approver",
             text=f"You may not answer for {request.plan.environment}, so nothing changed. "
-            f"Approvers: {names}.",
+            f"These may: {names}.",
         )
     if person in request.requesters and not request.rule.requester_may_approve:
         others = ", ".join(name for name in request.rule.approvers if name != person)

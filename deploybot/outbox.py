@@ -76,10 +76,10 @@ class Opening(Telling):
 
     text: str
     """What began it: a first line that says it, and in the next ones the words of others."""
-    by: str = ""
-    """Who the first line is about; their name goes before it."""
     lines: tuple[str, ...] = ()
     """What happened since, newest last; the message is updated."""
+    by: str = ""
+    """Who the first line is about; their name goes before it."""
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,8 @@ def draw(telling: Telling, look: Look) -> Drawing:
             blocks = question_blocks(telling, look.people, look.thread)
             return _drawing(question_text(telling), blocks)
         case Opening():
-            return _drawing(escape(telling.text, 3000), _opening(telling, look))
+            text = _began(telling, look.people)
+            return _drawing(escape(text, 3000), _opening(telling, text, look))
         case Said():
             return _drawing(
                 _TONES.get(telling.tone, "") + escape(telling.text), _said(telling, look)
@@ -74,8 +75,12 @@ def _drawing(text: str, blocks: list[Json]) -> Drawing:
     return Drawing(text if text.strip() else "…", tuple(blocks[:BLOCKS]))
 
 
-def _opening(opening: Opening, look: Look) -> list[Json]:
-    heading, _, rest = opening.text.partition("\n")
+def _began(opening: Opening, people: People) -> str:
+    return f"{people.name(opening.by)} {opening.text}" if opening.by else opening.text
+
+
+def _opening(opening: Opening, text: str, look: Look) -> list[Json]:
+    heading, _, rest = text.partition("\n")
     parts = [section(words(heading, 2500, bold=True))]
     if rest.strip():
         parts.append(section(words(rest.strip(), 2500)))

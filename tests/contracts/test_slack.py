@@ -184,7 +184,7 @@ def test_a_thread_from_elsewhere_gets_one_message_and_all_else_hangs_below_it(de
     desk.deliver()
 
     root, *below = desk.messages()
-    assert "eve asked over the API" in root["text"]
+    assert "Eve asked over the API" in root["text"]
     assert {message["thread_ts"] for message in below} == {root["ts"]}
     assert [message.get("subtype") for message in below] == ["thread_broadcast", None]
 

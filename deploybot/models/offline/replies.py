@@ -30,9 +30,8 @@ def help_with(services: tuple[str, ...], environments: tuple[str, ...]) -> str:
 
 def live(rows: Any, service: str = "") -> str:
     """Answer "what's live?"."""
-    lines = [
-        _row(row) for row in _dicts(rows) if not service or row.get("service") in (service, None)
-    ]
+    asked = (service, None) if service else ()
+    lines = _rows([row for row in _dicts(rows) if not asked or row.get("service") in asked])
     return "\n".join(("Live now:", *lines)) if lines else "Nothing is live yet."
 
 
@@ -65,7 +64,9 @@ def finished(now: Situation) -> str:
         needless = _are_live(now.already, " already")
         parts.append(f"{'Also, ' if parts else 'Nothing to deploy: '}{needless}.")
     if rolled and now.tests is not None:
-        parts.append(f"The tests on {now.tests.environment} had failed: {now.tests.summary}.")
+        why = now.tests.summary
+        short = why if len(why) <= LONGEST_SUBJECT else f"{why[: LONGEST_SUBJECT - 1].rstrip()}…"
+        parts.append(f"The tests on {now.tests.environment} had failed: {short.rstrip('.')}.")
     return " ".join(parts) or "Nothing was asked for, so nothing was deployed."
 
 
@@ -109,8 +110,17 @@ def _are_live(live_now: dict[Item, str], already: str = "") -> str:
     )
 
 
-def _row(row: dict[str, Any]) -> str:
-    release = f"`{row['live']}`" if row.get("live") else "nothing yet"
+def _rows(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """Return a line for each environment and state: services that stand alike share one."""
+    alike: dict[tuple[str, str], list[str]] = {}
+    for row in rows:
+        key = (str(row.get("environment")), _state(row))
+        alike.setdefault(key, []).append(f"`{row.get('service')}`")
+    return [f"• {place}: {_listed(names)} {state}" for (place, state), names in alike.items()]
+
+
+def _state(row: dict[str, Any]) -> str:
+    release = f"at `{row['live']}`" if row.get("live") else "nothing yet"
     notes = [f"since {row['since']}"] if row.get("since") else []
     if row.get("verified"):
         notes.append("verified")
@@ -121,8 +131,8 @@ def _row(row: dict[str, Any]) -> str:
         notes.append("a deploy is running")
     if row.get("held"):
         notes.append(f"held: {row['held']}")
-    detail = f" ({'; '.join(notes)})" if notes else ""
-    return f"• {row.get('environment')}: `{row.get('service')}` {release}{detail}"
+    detail = f" ({', '.join(notes)})" if notes else ""
+    return f"{release}{detail}"
 
 
 def _subject(row: dict[str, Any]) -> str:
