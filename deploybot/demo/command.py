@@ -1,5 +1,6 @@
 """`deploybot demo`: starts the company, plays the story with a running commentary, and stays."""
 
+import select
 import signal
 import socket
 import sys
@@ -10,7 +11,8 @@ from rich.console import Console
 
 from deploybot.bootstrap import now
 from deploybot.demo.company import HOST, Company
-from deploybot.demo.play import BrokenStepError, Player
+from deploybot.demo.hands import Hands
+from deploybot.demo.play import BrokenStepError, Player, merge
 
 FAVOURITE_PORT = 8800
 
@@ -37,13 +39,44 @@ def run(directory: Path, *, port: int, ends: bool) -> int:
             return 0
         console.print(
             f"\n[bold]Your turn:[/] open {access.workspace}, choose who you are, and write to "
-            "@deploybot.\nCtrl-C ends everything."
+            "@deploybot.\nProduction is held after the roll back: as Ann or Ben, say "
+            "“@deploybot unlock backend on production”."
         )
-        try:
-            stop.wait()
-        except KeyboardInterrupt:
-            console.print("\nEnding …")
+        _stay(company, console, stop)
     return 0
+
+
+def _stay(company: Company, console: Console, stop: threading.Event) -> None:
+    """Keep the company open; whoever sits at the terminal may merge pull requests."""
+    hands = Hands(company.access)
+    if sys.stdin.isatty():
+        console.print(
+            "Here: [bold]m[/] + Enter merges a pull request, [bold]b[/] one that breaks in "
+            "production, [bold]q[/] ends."
+        )
+    console.print("Ctrl-C ends everything.")
+    try:
+        while not stop.is_set():
+            match _typed(stop):
+                case "m" | "b" as letter:
+                    sha = merge(company, hands, broken=letter == "b")
+                    console.print(f"  Eve merged; main is at {sha[:7]}. Watch the channel.")
+                case "q":
+                    return
+                case _:
+                    pass
+    except KeyboardInterrupt:
+        pass
+    console.print("\nEnding …")
+
+
+def _typed(stop: threading.Event) -> str:
+    """Return the next line typed; "" when there is none within a second, or no terminal."""
+    if not sys.stdin.isatty():
+        stop.wait()
+        return ""
+    ready, _, _ = select.select([sys.stdin], [], [], 1.0)
+    return sys.stdin.readline().strip().lower() if ready else ""
 
 
 def _port(wanted: int, *, ends: bool) -> int:

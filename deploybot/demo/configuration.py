@@ -148,7 +148,8 @@ def workspace(bot: str, releases: dict[str, dict[str, str]], **settings: Any) ->
         suggestions=(
             "@deploybot what's live?",
             "@deploybot what are the last 5 commits?",
-            "@deploybot deploy backend v9.9.9 to staging",
+            "@deploybot deploy backend to production",
+            "@deploybot unlock backend on production",
         ),
         **settings,
     )

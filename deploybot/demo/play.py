@@ -190,12 +190,7 @@ class Player:
 
     def _merge(self, line: str, *, broken: bool = False) -> tuple[str, str]:
         self._tell(line)
-        repository = self._company.repository
-        before = repository.head()
-        merge = repository.merge_broken if broken else repository.merge_good
-        sha = merge(now(), by="Eve Moreau <eve@harbour.example>")
-        answer = self.hands.push(sha, before, by="eve", subject=repository.subject(sha))
-        self._expect(answer.status == 202, f"the webhook is taken: {answer}")
+        sha = merge(self._company, self.hands, broken=broken)
         return sha, thread_id_for("github", "shop", "refs/heads/main", sha)
 
     def _through_staging(self, sha: str, pipeline: str) -> str:
@@ -349,6 +344,18 @@ class Player:
             PATIENCE,
             f"the channel says {words!r}",
         )
+
+
+def merge(company: Company, hands: Hands, *, broken: bool) -> str:
+    """Have Eve merge a pull request, and GitHub tell the bot; return the new commit of main."""
+    repository = company.repository
+    before = repository.head()
+    change = repository.merge_broken if broken else repository.merge_good
+    sha = change(now(), by="Eve Moreau <eve@harbour.example>")
+    answer = hands.push(sha, before, by="eve", subject=repository.subject(sha))
+    if answer.status != 202:
+        raise OSError(f"the webhook was not taken: {answer}")
+    return sha
 
 
 def _children(pid: int) -> list[int]:

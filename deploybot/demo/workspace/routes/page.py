@@ -21,7 +21,7 @@ CSP = (
 )
 _MAIL_CSP = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'; "
-    "sandbox allow-popups allow-popups-to-escape-sandbox"
+    "sandbox allow-same-origin allow-popups allow-popups-to-escape-sandbox"
 )
 _TYPES = {
     "css": "text/css; charset=utf-8",

@@ -182,6 +182,11 @@ function sidebar() {
     rule("Apps"),
     row("home", HOUSE, `${bot.name} home`, at("home"), () => go("home")),
     row("mail", MAIL, "Mail", at("mail"), () => go("mail")),
+    // On a phone the bar has no room for them.
+    ...state.links.map((link) => ({
+      key: `away-${link.text}`, sign: link.url,
+      build: () => h("a", { class: "room away", href: link.url, target: "_blank", rel: "noopener noreferrer" }, icon(OUT), h("span", {}, link.text)),
+    })),
   ]);
 }
 

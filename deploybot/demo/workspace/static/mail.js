@@ -42,15 +42,33 @@ function nothing(count) {
 function letter(mail, again) {
   const row = (name, value) => (value ? [h("dt", {}, name), h("dd", {}, value)] : null);
   const shown = mail.html
-    ? h("iframe", { class: "mail-html", title: `Mail: ${mail.subject}`, sandbox: "allow-popups allow-popups-to-escape-sandbox", src: `/_mail/${encodeURIComponent(mail.id)}/html` })
+    ? h("iframe", { class: "mail-html", title: `Mail: ${mail.subject}`, sandbox: "allow-same-origin allow-popups allow-popups-to-escape-sandbox",
+      src: `/_mail/${encodeURIComponent(mail.id)}/html`, onload: (event) => opened(event.currentTarget) })
     : h("pre", { class: "mail-text" }, mail.text);
   return h("article", { class: "letter", "aria-label": mail.subject },
     h("header", {}, h("button", { class: "link back", onclick: () => { open = null; again(); } }, "‹ All mail"),
       h("h2", {}, mail.subject || "(no subject)"),
-      h("dl", {}, row("From", mail.from), row("To", mail.to), row("Reply to", mail.reply_to), row("When", `${dayOf(mail.at)}, ${timeOf(mail.at)}`))),
+      h("dl", {}, row("From", mail.from), row("To", mail.to), row("When", `${dayOf(mail.at)}, ${timeOf(mail.at)}`))),
     shown,
     mail.html && mail.text ? h("details", {}, h("summary", {}, "Plain text"), h("pre", { class: "mail-text" }, mail.text)) : null,
     state.mailWorks ? answer(mail) : null);
+}
+
+// A letter is as high as what is in it; a link that begins a reply begins it in the box below.
+// No script of the letter runs: it is of our origin, but may do nothing.
+function opened(frame) {
+  const inside = frame.contentDocument;
+  const fit = () => frame.style.setProperty("height", `${inside.documentElement.scrollHeight + 2}px`);
+  fit();
+  new ResizeObserver(fit).observe(inside.body);
+  inside.addEventListener("click", (event) => {
+    const link = event.target.closest("a[href^='mailto:']");
+    const box = frame.closest(".letter").querySelector("textarea");
+    if (!link || !box) return;
+    event.preventDefault();
+    box.value = new URLSearchParams(link.href.split("?")[1] ?? "").get("body") ?? "";
+    box.focus();
+  });
 }
 
 function answer(mail) {
