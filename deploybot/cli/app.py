@@ -1,4 +1,8 @@
-"""Every command and its options; what they do is written in the modules beside this one."""
+"""Every command and its options; what they do is written in the modules beside this one.
+
+Each command imports what it needs when it runs: nobody waits for the model's client to be loaded
+only to read the help.
+"""
 
 import json
 import sys
@@ -7,11 +11,7 @@ from typing import Annotated
 
 import typer
 
-from deploybot.bootstrap import bot_from_environment
-from deploybot.cli import checks, serving, threads
-from deploybot.demo import command as demo_command
 from deploybot.errors import ConfigError
-from deploybot.manifest import manifest as manifest_of
 
 app = typer.Typer(
     help="Deploys software from where people already talk.",
@@ -29,12 +29,16 @@ def serve(
     ] = False,
 ) -> None:
     """Answer Slack, GitHub, mail and the API over HTTP."""
+    from deploybot.cli import serving
+
     raise SystemExit(serving.serve(with_worker=with_worker))
 
 
 @app.command()
 def worker() -> None:
     """Run the workers and the clock of this machine."""
+    from deploybot.cli import serving
+
     raise SystemExit(serving.work())
 
 
@@ -52,7 +56,9 @@ def demo(
     ] = Path(".deploybot/demo"),
 ) -> None:
     """Start a company in a box, play the seed story in it, and stay up to try."""
-    raise SystemExit(demo_command.run(state, port=port, ends=exit_))
+    from deploybot.demo import command
+
+    raise SystemExit(command.run(state, port=port, ends=exit_))
 
 
 @app.command(name="threads")
@@ -63,6 +69,9 @@ def threads_(
     as_json: Annotated[bool, typer.Option("--json", help="for scripts")] = False,
 ) -> None:
     """List threads by last activity."""
+    from deploybot.bootstrap import bot_from_environment
+    from deploybot.cli import threads
+
     threads.list_threads(bot_from_environment(), status=status, limit=limit, as_json=as_json)
 
 
@@ -74,12 +83,17 @@ def show(
     prompt: Annotated[bool, typer.Option("--prompt", help="exactly what the model reads")] = False,
 ) -> None:
     """Show one thread, event by event."""
+    from deploybot.bootstrap import bot_from_environment
+    from deploybot.cli import threads
+
     threads.show_thread(bot_from_environment(), thread, as_json=as_json, prompt=prompt)
 
 
 @app.command()
 def doctor() -> None:
     """Check what a new installation gets wrong; one line each, with the mend."""
+    from deploybot.cli import checks
+
     raise SystemExit(checks.doctor())
 
 
@@ -90,12 +104,16 @@ def manifest(
     ] = "",
 ) -> None:
     """Print the Slack app manifest: paste it when you create the app."""
+    from deploybot.manifest import manifest as manifest_of
+
     sys.stdout.write(json.dumps(manifest_of(url or None), indent=2) + "\n")
 
 
 @app.command()
 def unlock(service: str, environment: str) -> None:
     """Release the hold on a service in an environment, as a roll back leaves one."""
+    from deploybot.bootstrap import bot_from_environment
+
     hold = bot_from_environment().store.release_hold(service, environment)
     if hold is None:
         raise ConfigError(f"{service} on {environment} is not held; nothing was changed.")
