@@ -1,4 +1,4 @@
-"""The command line of deploys by hand: what would run, what is live, what happened. It changes nothing."""
+"""Looking at deploys from a shell: what would run, what is live, what happened; changes nothing."""
 
 import argparse
 import sys

@@ -1,4 +1,4 @@
-"""The three jobs: thin. Each means "look at this thread"; what happens is the loop's to say."""
+"""The three jobs, each a thin "look at this thread"; what happens then is the loop's to say."""
 
 import logging
 from collections.abc import Callable
