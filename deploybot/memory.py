@@ -15,6 +15,7 @@ from deploybot.errors import ConflictError, DuplicateError
 from deploybot.events import Event
 from deploybot.keeping import busy, fence_moved, lease_lost
 from deploybot.ports import Operation, Page
+from deploybot.redaction import Redactor
 from deploybot.thread import SWEEP, Thread
 
 _Place = tuple[str, str]
@@ -35,11 +36,19 @@ class _Kept:
 class MemoryStore:
     """Threads in this process; `now` is the clock, `lease_seconds` how long a lease lasts.
 
-    Nobody is woken by itself: whoever runs the bot takes the wake-ups with `next_wake_up`.
+    Nobody is woken by itself: whoever runs the bot takes the wake-ups with `next_wake_up`. What
+    `redactor` takes for a secret is not stored.
     """
 
-    def __init__(self, *, now: Callable[[], datetime], lease_seconds: float = 20.0) -> None:
+    def __init__(
+        self,
+        *,
+        now: Callable[[], datetime],
+        lease_seconds: float = 20.0,
+        redactor: Redactor | None = None,
+    ) -> None:
         self._now = now
+        self._redactor = redactor or Redactor()
         self._lease = timedelta(seconds=lease_seconds)
         self._key = secrets.token_bytes(32)
         self._lock = threading.RLock()
@@ -80,6 +89,7 @@ class MemoryStore:
         wake: bool = True,
     ) -> Thread:
         """Store the events behind the thread's last one, all or nothing; see `ports.Store`."""
+        events = tuple(map(self._redactor.fact, events))
         entries = seal(self._key, thread, events)
         grown = thread.extended(*events, head=entries[-1].mac) if entries else thread
         with self._lock:
@@ -212,7 +222,7 @@ class MemoryStore:
     def report(self, operation_id: str, entry: dict[str, Any]) -> None:
         """Add to the operation's progress; wakes the delivery of the thread that claimed it."""
         with self._lock:
-            line = json.loads(json.dumps(entry, default=str))
+            line = json.loads(json.dumps(self._redactor.plain(entry), default=str))
             self._progress.setdefault(operation_id, []).append(line)
             if owner := self._owners.get(operation_id):
                 self._wake("deliver", owner)

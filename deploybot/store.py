@@ -21,6 +21,7 @@ from deploybot.keeping import Job
 from deploybot.operations import Operations, claim_refused
 from deploybot.ports import Operation, Page
 from deploybot.queue import PREFIX, Queues, answering, due_key, script
+from deploybot.redaction import Redactor
 from deploybot.thread import SWEEP, Thread
 
 DAY = 24 * 3600
@@ -44,6 +45,7 @@ class RedisStore:
     `connection` must send each command once (`redis_safety.client`), `key` seals the events, `now`
     is the clock that timers are set by, `lease_seconds` is how long a silent worker keeps its operation,
     `sweep_seconds` how long a thread that ought to move may lie still before the clock wakes it.
+    What `redactor` takes for a secret is not stored.
     """
 
     def __init__(
@@ -54,11 +56,13 @@ class RedisStore:
         now: Callable[[], datetime],
         lease_seconds: float = 20.0,
         sweep_seconds: float = SWEEP.total_seconds(),
+        redactor: Redactor | None = None,
     ) -> None:
         self._redis = connection
         self._key = key
         self._now = now
         self._sweep = timedelta(seconds=sweep_seconds)
+        self._redactor = redactor or Redactor()
         self._append = script(connection, "append", "enqueue")
         self._delivered = script(connection, "delivered")
         self.queues = Queues(connection)
@@ -100,6 +104,7 @@ class RedisStore:
         Raises StoreUnavailableError when the store does not answer: the events may then be stored
         or not, and the same append may be tried again without harm.
         """
+        events = tuple(map(self._redactor.fact, events))
         entries = seal(self._key, thread, events)
         grown = thread.extended(*events, head=entries[-1].mac) if entries else thread
         header = self._moved(thread, grown) | {
@@ -232,7 +237,7 @@ class RedisStore:
 
     def report(self, operation_id: str, entry: dict[str, Any]) -> None:
         """Add to the operation's progress: not an event, gone after a day; wakes its delivery."""
-        self.operations.report(operation_id, entry)
+        self.operations.report(operation_id, self._redactor.plain(entry))
 
     def progress(self, operation_id: str) -> tuple[dict[str, Any], ...]:
         """Return the operation's progress so far, oldest first."""

@@ -10,6 +10,7 @@ from deploybot.bootstrap import redis_url
 from deploybot.config import Settings, read_settings
 from deploybot.errors import ConfigError
 from deploybot.queue import QUEUES
+from deploybot.redaction import Redactor, secrets_in
 from deploybot.redis_safety import client, require_safe
 from workers.clock import ClockSettings
 from workers.pool import Pool, PoolSettings
@@ -31,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logs.configure()
     try:
         settings = read_settings()
+        logs.keep_secret(Redactor(secrets_in(settings)))
         pool = pool_settings(settings, options.queues, with_clock=not options.no_clock)
         problems = require_safe(client(pool.url), allow_unsafe=settings.allow_unsafe_redis)
     except ConfigError as error:
