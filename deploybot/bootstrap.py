@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
+from deploybot import logs
 from deploybot.agent import Agent
 from deploybot.config import (
     Configuration,
@@ -36,6 +37,7 @@ from deploybot.pacing import RedisPacing
 from deploybot.ports import Clockwork, Deployer, People, Prompt
 from deploybot.prompting import Templates, build
 from deploybot.queue import Queues
+from deploybot.redaction import Redactor, secrets_in
 from deploybot.redis_safety import client, require_safe
 from deploybot.store import RedisStore
 from deploybot.thread import Thread
@@ -104,6 +106,8 @@ def build_bot(settings: Settings, configuration: Configuration) -> Bot:
     connection = client(redis_url(settings))
     require_safe(connection, allow_unsafe=settings.allow_unsafe_redis)
     key = sealing_key(settings)
+    redactor = Redactor([key.decode(), *secrets_in(settings), *secrets_in(configuration)])
+    logs.keep_secret(redactor)
     clock = Clockwork(now=now, new_id=new_id)
     people = configuration.known_people()
     lease = timedelta(seconds=settings.lease_seconds)
@@ -114,6 +118,7 @@ def build_bot(settings: Settings, configuration: Configuration) -> Bot:
         now=now,
         lease_seconds=settings.lease_seconds,
         sweep_seconds=settings.sweep_seconds,
+        redactor=redactor,
     )
     deployer = CatalogDeployer(configuration.catalog, store, now)
     prompt = prompt_builder(configuration)
