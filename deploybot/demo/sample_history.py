@@ -6,10 +6,10 @@ from dataclasses import dataclass
 Files = dict[str, str]
 
 AUTHORS = {
-    "ann": "Ann Berg <ann@shop.example>",
-    "ben": "Ben Okafor <ben@shop.example>",
-    "eve": "Eve Lindqvist <eve@shop.example>",
-    "kofi": "Kofi Mensah <kofi@shop.example>",
+    "ann": "Ann Okafor <ann@harbour.example>",
+    "ben": "Ben Larsen <ben@harbour.example>",
+    "eve": "Eve Moreau <eve@harbour.example>",
+    "kofi": "Kofi Mensah <kofi@harbour.example>",
 }
 SURCHARGES = ("gift-wrap", "express", "insurance", "engraving", "weekend-delivery")
 """What a broken change may begin to charge for, one after the other."""

@@ -126,7 +126,6 @@ def _links(letter: Letter, settings: MailSettings, plan: Plan) -> dict[str, str]
 
 def _facts(request: ApprovalRequest, people: People) -> tuple[Fact, ...]:
     plan = request.plan
-    subject = next((c.subject for c in plan.commits if c.sha == plan.sha), "")
     before = plan.previous_sha[:SHORT] if plan.previous_sha else "nothing"
     asked_by = ", ".join(_line(people.name(person)) for person in request.requesters)
     able = [person for person in request.rule.approvers if may_answer(request, person) is None]
@@ -134,15 +133,19 @@ def _facts(request: ApprovalRequest, people: People) -> tuple[Fact, ...]:
     quorum = f" ({request.rule.quorum} of them)" if request.rule.quorum > 1 else ""
     until = request.expires_at.astimezone(UTC)
     facts = [
-        Fact("Commit", plan.sha, (_line(subject),) if subject else (), code=True),
         Fact("Change", f"{before} → {plan.sha[:SHORT]}"),
-        Fact("Commits", str(plan.commits_total), _commits(plan)),
+        Fact("Commit", plan.sha, code=True),
         Fact("Asked by", asked_by or "nobody by name", _quoted(request.asked)),
-        Fact("Steps", ", ".join(_line(step.says) for step in plan.steps)),
         Fact("Approvers", (approvers or "nobody") + quorum),
         Fact("Until", f"{until.day} {until:%B %Y, %H:%M} UTC"),
+        Fact("Commits", str(plan.commits_total), _commits(plan)),
+        Fact("Steps", _names(plan), tuple(_line(step.says) for step in plan.steps)),
     ]
     return tuple(fact for fact in facts if fact.value not in ("", "0"))
+
+
+def _names(plan: Plan) -> str:
+    return " → ".join(_line(step.name) for step in plan.steps)
 
 
 def _commits(plan: Plan) -> tuple[str, ...]:
