@@ -16,7 +16,7 @@ from deploy.locks import Hold
 from deploybot.errors import ClaimRefusedError
 from deploybot.keeping import busy, fence_moved, lease_lost
 from deploybot.ports import Operation
-from deploybot.queue import PREFIX, Queues, answering, due_key, script
+from deploybot.queue import PREFIX, answering, due_key, new_wake_up, script, waking_script
 
 PROGRESS_SECONDS = 24 * 3600
 PROGRESS_LINES = 1000
@@ -36,16 +36,14 @@ class Operations:
     def __init__(
         self,
         connection: redis.Redis,
-        queues: Queues,
         *,
         now: Callable[[], datetime],
         lease_seconds: float,
     ) -> None:
         self._redis = connection
-        self._queues = queues
         self._now = now
         self._lease_ms = round(lease_seconds * 1000)
-        self._report = script(connection, "report", "enqueue")
+        self._report = waking_script(connection, "report")
         self._heartbeat = script(connection, "heartbeat")
 
     def asked(
@@ -56,7 +54,9 @@ class Operations:
         release: Operation | None,
         hold: Hold | None,
     ) -> dict[str, Any]:
-        """Return the part of an append's header that claims, releases or holds a place."""
+        """Return what an append is asked for that claims, releases or holds a place."""
+        if not (claim or release or hold):
+            return {}
         header: dict[str, Any] = {"operations": OPERATIONS, "fences": FENCES, "holds": HOLDS}
         if claim:
             header["claim"] = {
@@ -136,17 +136,19 @@ class Operations:
         """Add a line of progress; it wakes the delivery of the thread that claimed the operation."""
         with answering():
             owner = cast(bytes | None, self._redis.get(_owner_key(operation_id)))
-            wake_up = self._queues.wake_up("deliver", owner.decode() if owner else "")
-            header = {
-                "progress": _progress_key(operation_id),
-                "most": PROGRESS_LINES,
-                "seconds": PROGRESS_SECONDS,
-                "due": due_key("deliver"),
-                "grace_ms": SHOW_WITHIN_MS,
-                "job": wake_up.header,
-            } | ({"thread": owner.decode()} if owner else {})
             line = json.dumps(entry, separators=(",", ":"), default=str)
-            self._report(args=(json.dumps(header), line, *wake_up.fields))
+            thread_id = owner.decode() if owner else ""
+            self._report(
+                keys=(_progress_key(operation_id), due_key("deliver")),
+                args=(
+                    line,
+                    PROGRESS_LINES,
+                    PROGRESS_SECONDS,
+                    thread_id,
+                    SHOW_WITHIN_MS,
+                    *new_wake_up(),
+                ),
+            )
 
     def progress(self, operation_id: str) -> tuple[dict[str, Any], ...]:
         """Return the lines of progress that are kept, oldest first."""

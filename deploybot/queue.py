@@ -2,10 +2,9 @@
 
 import json
 import uuid
-import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from importlib.resources import files
 from typing import Any, cast
@@ -13,6 +12,7 @@ from typing import Any, cast
 import redis
 from redis.commands.core import Script
 from rq.job import Job as StoredJob
+from rq.job import JobStatus
 from rq.queue import Queue
 from rq.serializers import JSONSerializer
 from rq.utils import now, utcformat
@@ -36,13 +36,55 @@ FLAG_SECONDS = 30
 FAILED_SECONDS = 24 * 3600
 SWEPT_AT_ONCE = 200
 PREFIX = "deploybot:"
+FLAG = f"{PREFIX}wake:"
 
 
-def script(connection: redis.Redis, name: str, *before: str) -> Script:
-    """Return the script of this name, with the named ones put in front of it."""
-    folder = files("deploybot.store_scripts")
-    text = "\n".join((folder / f"{part}.lua").read_text() for part in (*before, name))
-    return connection.register_script(text)
+def script(connection: redis.Redis, name: str) -> Script:
+    """Return the script of this name."""
+    return connection.register_script(_read(name))
+
+
+def waking_script(connection: redis.Redis, name: str) -> Script:
+    """Return a script that can wake threads: it takes ids and times made by `new_wake_up`."""
+    before = (
+        f"local FLAG, FLAG_SECONDS = '{FLAG}', {FLAG_SECONDS}\n"
+        f"local JOBS = [==[{json.dumps({job: _stored(job, connection) for job in QUEUES})}]==]\n"
+    )
+    return connection.register_script(before + _read("enqueue") + _read(name))
+
+
+def new_wake_up() -> tuple[str, str]:
+    """Return the id of a wake-up that may be enqueued, and the time as the job library writes it."""
+    return uuid.uuid4().hex, utcformat(now())
+
+
+def _read(name: str) -> str:
+    return (files("deploybot.store_scripts") / f"{name}.lua").read_text()
+
+
+def _stored(job: Job, connection: redis.Redis) -> dict[str, Any]:
+    """Ask the job library what a stored job looks like; no other place knows its insides."""
+    queue = Queue(QUEUES[job], connection=connection, serializer=JSONSerializer)
+    created = queue.create_job(
+        FUNCTIONS[job],
+        args=("",),
+        timeout=TIMEOUTS[job],
+        result_ttl=0,
+        failure_ttl=FAILED_SECONDS,
+        description="",
+        status=JobStatus.QUEUED,
+    )
+    created.origin = queue.name
+    fields = created.to_dict(include_meta=False)
+    for name in ("created_at", "enqueued_at", "data", "description"):  # each job's own
+        fields.pop(name, None)
+    return {
+        "key": StoredJob.key_for(""),
+        "queue": queue.key,
+        "queues": Queue.redis_queues_keys,
+        "call": FUNCTIONS[job],
+        "fields": [part for name, value in fields.items() for part in (name, _plain(value))],
+    }
 
 
 @contextmanager
@@ -62,12 +104,8 @@ def due_key(job: Job) -> str:
     return f"{PREFIX}due:{job}"
 
 
-@dataclass(frozen=True, slots=True)
-class WakeUp:
-    """One wake-up, ready to be stored: `header` and `fields` are what the scripts take."""
-
-    header: dict[str, Any]
-    fields: tuple[str | bytes | int, ...]
+def _plain(value: object) -> str:
+    return str(value.value if isinstance(value, JobStatus) else value)
 
 
 @dataclass(frozen=True)
@@ -75,37 +113,15 @@ class Queues:
     """The three queues of one Redis."""
 
     connection: redis.Redis
-    _templates: dict[Job, dict[str, Any]] = field(default_factory=dict, repr=False)
-
-    def wake_up(self, job: Job, thread_id: str) -> WakeUp:
-        """Build a wake-up for a script to enqueue; nothing is sent."""
-        template = self._templates.get(job) or self._template(job)
-        call = json.dumps((FUNCTIONS[job], None, [thread_id], {}))
-        at = utcformat(now())  # what the library itself would write
-        stored = template["fields"] | {
-            "created_at": at,
-            "enqueued_at": at,
-            "data": zlib.compress(call.encode(), level=0, wbits=9),
-            "description": f"{FUNCTIONS[job]}({thread_id})",
-        }
-        flat = tuple(part for item in stored.items() for part in item)
-        job_id = uuid.uuid4().hex
-        header = {
-            "flag": flag_key(job, thread_id),
-            "flag_seconds": FLAG_SECONDS,
-            "id": job_id,
-            "key": StoredJob.key_for(job_id),
-            "queue": template["queue"],
-            "queues": Queue.redis_queues_keys,
-            "fields": len(flat),
-        }
-        return WakeUp(header, flat)
 
     def wake(self, job: Job, thread_id: str) -> bool:
         """Enqueue a wake-up unless one waits already; return whether one was enqueued."""
-        wake_up = self.wake_up(job, thread_id)
-        arguments = (json.dumps({"thread": thread_id, "job": wake_up.header}), *wake_up.fields)
-        return bool(self._wake(keys=(due_key(job),), args=arguments))
+        return bool(
+            self._wake(
+                keys=(due_key(job), flag_key(job, thread_id)),
+                args=(job, thread_id, *new_wake_up()),
+            )
+        )
 
     def later(self, job: Job, thread_id: str, seconds: float) -> None:
         """Have the clock enqueue the wake-up once so many seconds have passed."""
@@ -131,17 +147,15 @@ class Queues:
             ),
         )
         enqueued = 0
-        nothing_waits = found and self.depths()[QUEUES[job]] == 0
-        for thread_id in found:
-            wake_up = self.wake_up(job, thread_id.decode())
-            header = {
-                "thread": thread_id.decode(),
-                "sweep_ms": round(again_seconds * 1000),
-                "lost": bool(nothing_waits),
-                "job": wake_up.header,
-            }
-            arguments = (json.dumps(header), *wake_up.fields)
-            enqueued += bool(self._wake(keys=(due_key(job),), args=arguments))
+        nothing_waits = bool(found) and self.depths()[QUEUES[job]] == 0
+        for found_id in found:
+            thread_id = found_id.decode()
+            sweep_ms = round(again_seconds * 1000)
+            woken = self._wake(
+                keys=(due_key(job), flag_key(job, thread_id)),
+                args=(job, thread_id, *new_wake_up(), sweep_ms, int(nothing_waits)),
+            )
+            enqueued += bool(woken)
         return enqueued
 
     def depths(self) -> dict[str, int]:
@@ -153,29 +167,9 @@ class Queues:
 
     @cached_property
     def _wake(self) -> Script:
-        return script(self.connection, "wake", "enqueue")
-
-    def _template(self, job: Job) -> dict[str, Any]:
-        """Ask the job library once what a stored job looks like; no other place knows its insides."""
-        queue = Queue(QUEUES[job], connection=self.connection, serializer=JSONSerializer)
-        created = queue.create_job(
-            FUNCTIONS[job],
-            args=("",),
-            timeout=TIMEOUTS[job],
-            result_ttl=0,
-            failure_ttl=FAILED_SECONDS,
-            description="",
-        )
-        queue._prepare_for_queue(created)  # noqa: SLF001 - the only way to a job in our own script
-        fields = {
-            name: value.value if hasattr(value, "value") else value
-            for name, value in created.to_dict(include_meta=False).items()
-        }
-        template = {"fields": fields, "queue": queue.key}
-        self._templates[job] = template
-        return template
+        return waking_script(self.connection, "wake")
 
 
 def flag_key(job: Job, thread_id: str) -> str:
     """Name the key that says that such a wake-up waits."""
-    return f"{PREFIX}wake:{job}:{thread_id}"
+    return f"{FLAG}{job}:{thread_id}"

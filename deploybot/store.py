@@ -20,7 +20,7 @@ from deploybot.events import Event
 from deploybot.keeping import Job
 from deploybot.operations import Operations, claim_refused
 from deploybot.ports import Operation, Page
-from deploybot.queue import PREFIX, Queues, answering, due_key, script
+from deploybot.queue import PREFIX, Queues, answering, due_key, new_wake_up, script, waking_script
 from deploybot.redaction import Redactor
 from deploybot.thread import SWEEP, Thread
 
@@ -34,6 +34,7 @@ PATIENCE = 2.0
 
 THREADS = f"{PREFIX}threads"
 JOBS: tuple[Job, ...] = ("advance", "operate", "deliver")
+_DUE_KEYS = tuple(due_key(job) for job in JOBS)
 
 _UNKNOWN = (redis.ConnectionError, redis.TimeoutError)
 _Reply = list[Any]
@@ -63,10 +64,10 @@ class RedisStore:
         self._now = now
         self._sweep = timedelta(seconds=sweep_seconds)
         self._redactor = redactor or Redactor()
-        self._append = script(connection, "append", "enqueue")
+        self._append = waking_script(connection, "append")
         self._delivered = script(connection, "delivered")
         self.queues = Queues(connection)
-        self.operations = Operations(connection, self.queues, now=now, lease_seconds=lease_seconds)
+        self.operations = Operations(connection, now=now, lease_seconds=lease_seconds)
 
     # -- threads -------------------------------------------------------------------
 
@@ -80,10 +81,15 @@ class RedisStore:
         Raises TamperedError when an event does not verify or has disappeared.
         """
         known = len(thread.events)
-        with answering(), self._redis.pipeline(transaction=False) as pipe:
-            pipe.xlen(stream_key(thread.id))
-            pipe.xrange(stream_key(thread.id), min=f"({known}-0" if known else "-")
-            length, found = pipe.execute()
+        stream = stream_key(thread.id)
+        with answering():
+            if not known:  # nothing can have disappeared: one question instead of two
+                whole = cast(list[Any], self._redis.xrange(stream))
+                return verify(self._key, thread, _unbroken(thread, whole))
+            with self._redis.pipeline(transaction=False) as pipe:
+                pipe.xlen(stream)
+                pipe.xrange(stream, min=f"({known}-0")
+                length, found = pipe.execute()
         if length < known:
             raise tampered(thread.id, length + 1, "has disappeared")
         return verify(self._key, thread, _unbroken(thread, found))
@@ -107,27 +113,46 @@ class RedisStore:
         events = tuple(map(self._redactor.fact, events))
         entries = seal(self._key, thread, events)
         grown = thread.extended(*events, head=entries[-1].mac) if entries else thread
-        header = self._moved(thread, grown) | {
-            "expected": len(thread.events),
-            "events": len(entries),
-            "dedupe": [f"{PREFIX}seen:{key}" for key in dedupe],
-            "aliases": [_alias_key(alias) for alias in aliases],
-        }
-        header |= self.operations.asked(thread.id, claim=claim, release=release, hold=hold)
-        wake_ups = [self.queues.wake_up("deliver", thread.id)]
-        if (job := grown.job()) and (wake or job != "advance"):
-            wake_ups.append(self.queues.wake_up(job, thread.id))
-        header["jobs"] = [wake_up.header for wake_up in wake_ups]
-        arguments: list[Any] = [json.dumps(header)]
+        also = self.operations.asked(thread.id, claim=claim, release=release, hold=hold)
+        if dedupe:
+            also["dedupe"] = [f"{PREFIX}seen:{key}" for key in dedupe]
+            also["dedupe_seconds"] = DEDUPE_SECONDS
+        if aliases:
+            also["aliases"] = [_alias_key(alias) for alias in aliases]
+            also["alias_seconds"] = ALIAS_SECONDS
+        job = grown.job() or ""
+        wake_up, at = new_wake_up()
+        arguments: list[Any] = [
+            thread.id,
+            len(thread.events),
+            len(entries),
+            *self._due(grown),
+            job if wake or job != "advance" else "",
+            f"{wake_up}-d",
+            wake_up,
+            at,
+            json.dumps(also) if also else "",
+        ]
         for entry in entries:
             arguments += (entry.body, entry.mac)
-        for wake_up in wake_ups:
-            arguments += wake_up.fields
-        reply = self._once(thread, entries, arguments)
+        keys = (
+            stream_key(thread.id),
+            THREADS,
+            _status_key(thread.status),
+            _status_key(grown.status),
+            *_DUE_KEYS,
+        )
+        reply = self._once(thread, entries, keys, arguments)
         _raise_if_refused(reply, thread, dedupe, claim)
         return grown
 
-    def _once(self, thread: Thread, entries: tuple[Entry, ...], arguments: list[Any]) -> _Reply:
+    def _once(
+        self,
+        thread: Thread,
+        entries: tuple[Entry, ...],
+        keys: tuple[str, ...],
+        arguments: list[Any],
+    ) -> _Reply:
         """Run the append, and find out what became of it when the reply is lost.
 
         A second try cannot store the events twice, because the script compares the length; what it
@@ -138,7 +163,7 @@ class RedisStore:
         while True:  # at least twice: a single try that timed out says nothing
             try:
                 with answering():
-                    reply: _Reply = self._append(args=arguments)
+                    reply: _Reply = self._append(keys=keys, args=arguments)
                 break
             except StoreUnavailableError as error:
                 over = in_doubt and time.monotonic() > deadline
@@ -159,24 +184,13 @@ class RedisStore:
         stored = [fields[b"m"].decode() for _, fields in cast(list[Any], found)]
         return bool(entries) and stored == [entry.mac for entry in entries]
 
-    def _moved(self, before: Thread, after: Thread) -> dict[str, Any]:
-        """Say under which status and due times the clock and the lists find the thread from now on."""
+    def _due(self, thread: Thread) -> tuple[int | str, ...]:
+        """Return when the clock must look at the thread, in ms, for each of `JOBS`; "" for never."""
         now = self._now()
-        due = after.due(now, self._sweep)
-        times: dict[Job, int] = {after.due_job(): round(due.timestamp() * 1000)} if due else {}
-        times["deliver"] = round(now.timestamp() * 1000) + DELIVERY_GRACE_MS
-        return {
-            "thread": after.id,
-            "stream": stream_key(after.id),
-            "threads": THREADS,
-            "dedupe_seconds": DEDUPE_SECONDS,
-            "alias_seconds": ALIAS_SECONDS,
-            "was": _status_key(before.status),
-            "status": _status_key(after.status),
-            "due": [
-                {"key": due_key(job)} | ({"at": times[job]} if job in times else {}) for job in JOBS
-            ],
-        }
+        due = thread.due(now, self._sweep)
+        at: dict[Job, int] = {thread.due_job(): round(due.timestamp() * 1000)} if due else {}
+        at["deliver"] = round(now.timestamp() * 1000) + DELIVERY_GRACE_MS
+        return tuple(at.get(job, "") for job in JOBS)
 
     # -- finding threads -----------------------------------------------------------
 

@@ -1,76 +1,79 @@
 -- Everything one append means, or nothing at all.
--- ARGV: a JSON header; event and MAC of each event; the fields of each wake-up job.
-local ask = cjson.decode(ARGV[1])
-local stream = ask.stream
+-- KEYS: stream; threads; status before and after; due advances, operations and deliveries.
+-- ARGV: thread; length it must have; number of events; when an advance, operation and delivery are
+--   due, '' for never; which wake-up besides the delivery, or ''; the ids of both; the time as the
+--   job library writes it; whatever else is asked for, in JSON, or ''; each event and its MAC.
+local thread, events = ARGV[1], tonumber(ARGV[3])
+local also = ARGV[11] ~= '' and cjson.decode(ARGV[11]) or {}
 
 -- Look first, write later: nothing below may refuse once something has been written.
-for index, key in ipairs(ask.dedupe) do
+for index, key in ipairs(also.dedupe or {}) do
   local holder = redis.call('GET', key)
   if holder then
     return {'duplicate', index, holder}
   end
 end
-local length = redis.call('XLEN', stream)
-if length ~= ask.expected then
+local length = redis.call('XLEN', KEYS[1])
+if length ~= tonumber(ARGV[2]) then
   return {'conflict', length}
 end
-if ask.claim then
-  local holder = redis.call('HGET', ask.operations, ask.claim.place)
+if also.claim then
+  local holder = redis.call('HGET', also.operations, also.claim.place)
   if holder then
     return {'busy', holder}
   end
-  local fence = tonumber(redis.call('HGET', ask.fences, ask.claim.place) or '0')
-  if ask.claim.fence ~= fence + 1 then
+  local fence = tonumber(redis.call('HGET', also.fences, also.claim.place) or '0')
+  if also.claim.fence ~= fence + 1 then
     return {'fence', fence + 1}
   end
 end
 
-for index = 1, ask.events do
-  local at = 2 * index
-  redis.call('XADD', stream, (length + index) .. '-0', 'e', ARGV[at], 'm', ARGV[at + 1])
+for index = 1, events do
+  local at = 10 + 2 * index
+  redis.call('XADD', KEYS[1], (length + index) .. '-0', 'e', ARGV[at], 'm', ARGV[at + 1])
 end
-for _, key in ipairs(ask.dedupe) do
-  redis.call('SET', key, ask.thread, 'EX', ask.dedupe_seconds)
+for _, key in ipairs(also.dedupe or {}) do
+  redis.call('SET', key, thread, 'EX', also.dedupe_seconds)
 end
-for _, key in ipairs(ask.aliases) do
-  redis.call('SET', key, ask.thread, 'EX', ask.alias_seconds)
+for _, key in ipairs(also.aliases or {}) do
+  redis.call('SET', key, thread, 'EX', also.alias_seconds)
 end
 
 local time = redis.call('TIME')
 local now = string.format('%d%06d', time[1], time[2])
-redis.call('ZADD', ask.threads, now, ask.thread)
-if ask.was ~= ask.status then
-  redis.call('ZREM', ask.was, ask.thread)
+redis.call('ZADD', KEYS[2], now, thread)
+if KEYS[3] ~= KEYS[4] then
+  redis.call('ZREM', KEYS[3], thread)
 end
-redis.call('ZADD', ask.status, now, ask.thread)
-for _, due in ipairs(ask.due) do
-  if due.at then
-    redis.call('ZADD', due.key, due.at, ask.thread)
+redis.call('ZADD', KEYS[4], now, thread)
+for index = 5, 7 do
+  local due = ARGV[index - 1]
+  if due == '' then
+    redis.call('ZREM', KEYS[index], thread)
   else
-    redis.call('ZREM', due.key, ask.thread)
+    redis.call('ZADD', KEYS[index], due, thread)
   end
 end
 
-if ask.claim then
-  redis.call('HSET', ask.operations, ask.claim.place, ask.claim.record)
-  redis.call('HSET', ask.fences, ask.claim.place, ask.claim.fence)
-  redis.call('SET', ask.claim.lease, ask.thread, 'PX', ask.claim.lease_ms)
-  redis.call('SET', ask.claim.owner, ask.thread, 'EX', ask.claim.owner_seconds)
+if also.claim then
+  redis.call('HSET', also.operations, also.claim.place, also.claim.record)
+  redis.call('HSET', also.fences, also.claim.place, also.claim.fence)
+  redis.call('SET', also.claim.lease, thread, 'PX', also.claim.lease_ms)
+  redis.call('SET', also.claim.owner, thread, 'EX', also.claim.owner_seconds)
 end
-if ask.release then
-  local holder = redis.call('HGET', ask.operations, ask.release.place)
-  if holder and cjson.decode(holder).id == ask.release.id then
-    redis.call('HDEL', ask.operations, ask.release.place)
-    redis.call('DEL', ask.release.lease)
+if also.release then
+  local holder = redis.call('HGET', also.operations, also.release.place)
+  if holder and cjson.decode(holder).id == also.release.id then
+    redis.call('HDEL', also.operations, also.release.place)
+    redis.call('DEL', also.release.lease)
   end
 end
-if ask.hold then
-  redis.call('HSET', ask.holds, ask.hold.place, ask.hold.record)
+if also.hold then
+  redis.call('HSET', also.holds, also.hold.place, also.hold.record)
 end
 
-local first = 2 * ask.events + 2
-for _, job in ipairs(ask.jobs) do
-  enqueue(job, first)
-  first = first + job.fields
+enqueue('deliver', thread, ARGV[8], ARGV[10])
+if ARGV[7] ~= '' then
+  enqueue(ARGV[7], thread, ARGV[9], ARGV[10])
 end
-return {'stored', length + ask.events}
+return {'stored', length + events}

@@ -1,11 +1,12 @@
 -- One line of progress, and the delivery that shows it to the thread it belongs to, if any.
--- ARGV: a JSON header; the line; the fields of the wake-up job.
-local ask = cjson.decode(ARGV[1])
-redis.call('XADD', ask.progress, 'MAXLEN', '~', ask.most, '*', 'e', ARGV[2])
-redis.call('EXPIRE', ask.progress, ask.seconds)
-if not ask.thread then
+-- KEYS: progress, due deliveries.
+-- ARGV: the line; most lines kept; seconds they are kept; thread or ''; milliseconds within which it
+--   is shown; id and time of the wake-up.
+redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[2], '*', 'e', ARGV[1])
+redis.call('EXPIRE', KEYS[1], ARGV[3])
+if ARGV[4] == '' then
   return 0
 end
 local time = redis.call('TIME')
-redis.call('ZADD', ask.due, time[1] * 1000 + ask.grace_ms, ask.thread)
-return enqueue(ask.job, 3)
+redis.call('ZADD', KEYS[2], time[1] * 1000 + ARGV[5], ARGV[4])
+return enqueue('deliver', ARGV[4], ARGV[6], ARGV[7])
