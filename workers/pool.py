@@ -26,6 +26,9 @@ PRELOADED = ("workers.jobs", "openai", "slack_sdk")
 """Imported once, before forking: a job then starts in milliseconds."""
 CLOCK = "clock"
 HEALTHY_SECONDS = 30.0
+"""A process that ends by itself after so long had been well."""
+HEALTHY_UNTIL_KILLED_SECONDS = 1.0
+"""The same for one that somebody killed: it could begin its work, so another can."""
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 30.0
 _HEARD = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
@@ -155,7 +158,7 @@ class Pool:
         if self._stopping or code == 0:
             child.start_at = now
             return
-        if now - child.started > HEALTHY_SECONDS:
+        if now - child.started > (HEALTHY_SECONDS if code > 0 else HEALTHY_UNTIL_KILLED_SECONDS):
             child.pause = FIRST_PAUSE
         child.start_at = now + child.pause - FIRST_PAUSE
         child.pause = min(2 * child.pause, LONGEST_PAUSE)
