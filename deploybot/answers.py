@@ -4,8 +4,10 @@ Pure: the thread, the people and the time are given; `inbox` stores what comes o
 """
 
 from datetime import datetime
+from typing import Literal
 
-from deploybot.approvals import ApprovalRequest, Refusal, may_answer
+from deploy.plan import SHORT
+from deploybot.approvals import ApprovalRequest, Refusal, may_answer, may_settle
 from deploybot.events import (
     Answered,
     ApprovalDenied,
@@ -14,12 +16,18 @@ from deploybot.events import (
     ApprovalRequested,
     ApprovalSuperseded,
     Cancelled,
+    DeployOutcomeUnknown,
+    DeployResolved,
     DeployStarted,
     Event,
     Inbound,
 )
 from deploybot.ports import People
 from deploybot.thread import Status, Thread
+
+UNKNOWN_PERSON = (
+    "I do not know you here, so nothing changed. Ask an operator to add you to deploybot's people."
+)
 
 
 def judge(
@@ -34,11 +42,7 @@ def judge(
 ) -> Refusal | None:
     """Return why this answer does not count, or None when it does."""
     if people.get(by) is None:
-        return Refusal(
-            reason_code="unknown_person",
-            text="I do not know you here, so nothing changed. Ask an operator to add you to "
-            "deploybot's people.",
-        )
+        return Refusal(reason_code="unknown_person", text=UNKNOWN_PERSON)
     request = thread.standing.request
     standing = thread.standing.status
     deniable = standing is Status.APPROVED and not approved
@@ -75,6 +79,54 @@ def _about_the_open_request(
             text="You have approved this already; someone else must approve it, too.",
         )
     return may_answer(request, by)
+
+
+def judge_settling(
+    thread: Thread,
+    request_id: str,
+    outcome: Literal["succeeded", "failed"],
+    *,
+    by: str,
+    live: str | None,
+    people: People,
+) -> Refusal | None:
+    """Return why this person's word on an unknown outcome does not count, or None when it does.
+
+    `live` is what the target says is live, None when it cannot tell.
+    """
+    if people.get(by) is None:
+        return Refusal(reason_code="unknown_person", text=UNKNOWN_PERSON)
+    request = thread.standing.request
+    unknown = thread.standing.status is Status.OUTCOME_UNKNOWN
+    if request is None or request.id != request_id or not unknown:
+        return Refusal(reason_code="closed", text=_nothing_to_settle(thread, request_id, people))
+    if refusal := may_settle(request, by):
+        return refusal
+    if outcome == "succeeded" and live not in (None, request.plan.sha):
+        return Refusal(
+            reason_code="not_live",
+            text=f"The target says that {str(live)[:SHORT]} is live and not "
+            f"{request.plan.sha[:SHORT]}, so nothing changed. Say that it failed, and deploy again.",
+        )
+    return None
+
+
+def last_seen_live(thread: Thread) -> str | None:
+    """Return what the target said was live when the outcome could not be told."""
+    unknown = (e for e in reversed(thread.events) if isinstance(e, DeployOutcomeUnknown))
+    found = next(unknown, None)
+    return found.live if found else None
+
+
+def _nothing_to_settle(thread: Thread, request_id: str, people: People) -> str:
+    for event in thread.events:
+        if isinstance(event, DeployResolved) and event.request_id == request_id:
+            how = "live" if event.outcome == "succeeded" else "failed"
+            return (
+                f"{people.name(event.by)} settled this as {how} at {event.at:%H:%M} UTC; "
+                "your answer changed nothing."
+            )
+    return "There is no deploy here whose outcome is not known, so nothing changed."
 
 
 def closed_request(thread: Thread, request_id: str, people: People) -> str:

@@ -69,6 +69,7 @@ class Refusal(_Value):
         "closed",
         "expired",
         "digest_mismatch",
+        "not_live",
     ]
     text: str
 
@@ -122,6 +123,22 @@ def may_answer(request: ApprovalRequest, person: str) -> Refusal | None:
             f"Approvers: {others or 'nobody else'}.",
         )
     return None
+
+
+def may_settle(request: ApprovalRequest, person: str) -> Refusal | None:
+    """Return why `person` may not say how the change ended, or None when they may.
+
+    Whoever may approve there may, if they asked for it, too: it is a fact and not a leave. Where
+    the standing rule approves, anybody in the company may.
+    """
+    if person in request.rule.approvers or (request.rule.automatic and not request.rule.approvers):
+        return None
+    names = ", ".join(request.rule.approvers) or "nobody"
+    return Refusal(
+        reason_code="not_an_approver",
+        text=f"You may not settle what happened on {request.plan.environment}, so nothing changed. "
+        f"Approvers: {names}.",
+    )
 
 
 def is_met(request: ApprovalRequest, grants: tuple[Grant, ...]) -> bool:

@@ -7,11 +7,19 @@ here; `agent` goes on from what is stored.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
-from deploybot.answers import closed_question, judge
+from deploybot.answers import closed_question, judge, judge_settling, last_seen_live
 from deploybot.errors import ConflictError, DuplicateError, IllegalEventError
-from deploybot.events import Answered, AnswerRefused, ApprovalDenied, ApprovalGranted, Event
-from deploybot.ports import Clockwork, People, Store
+from deploybot.events import (
+    Answered,
+    AnswerRefused,
+    ApprovalDenied,
+    ApprovalGranted,
+    DeployResolved,
+    Event,
+)
+from deploybot.ports import Clockwork, Operation, People, Store
 from deploybot.thread import Thread
 
 TRIES = 50
@@ -33,6 +41,22 @@ class Answer:
     channel: str
     address: str
     delivery: str
+
+
+@dataclass(frozen=True)
+class Settling:
+    """One person's word on how a change ended that a worker died with, as their channel delivered it."""
+
+    thread: str
+    request_id: str
+    outcome: Literal["succeeded", "failed"]
+    by: str
+    delivery: str
+    comment: str = ""
+    live: str | None = None
+    """What the target says is live now, if somebody has asked it."""
+    channel: str = "api"
+    address: str = ""
 
 
 @dataclass(frozen=True)
@@ -80,7 +104,7 @@ class Inbox:
         for _ in range(TRIES):
             now = self._clock.now()
             event = self._judge(thread, answer, now)
-            if isinstance(event, AnswerRefused) and _refusals(thread, answer) >= REFUSALS_KEPT:
+            if isinstance(event, AnswerRefused) and _refused_often(thread, event):
                 return Receipt(accepted=False, text=event.text, reason_code=event.reason_code)
             try:
                 self._store.append(thread, event, dedupe=(answer.delivery,))
@@ -94,6 +118,63 @@ class Inbox:
             verb = "Approved" if answer.approved else "Denied"
             return Receipt(accepted=True, text=f"{verb}.")
         raise ConflictError(answer.thread, len(thread.events), len(thread.events))
+
+    def settle(self, settling: Settling) -> Receipt:
+        """Say how a change of unknown outcome ended, and free its place; or refuse in words."""
+        thread = self._store.load(settling.thread)
+        for _ in range(TRIES):
+            event, release = self._settled(thread, settling)
+            if isinstance(event, AnswerRefused) and _refused_often(thread, event):
+                return Receipt(accepted=False, text=event.text, reason_code=event.reason_code)
+            try:
+                self._store.append(thread, event, dedupe=(settling.delivery,), release=release)
+            except DuplicateError:
+                return Receipt(accepted=True, text="Heard already.", reason_code="duplicate")
+            except ConflictError:
+                thread = self._store.load(settling.thread)
+                continue
+            if isinstance(event, AnswerRefused):
+                return Receipt(accepted=False, text=event.text, reason_code=event.reason_code)
+            how = "live" if settling.outcome == "succeeded" else "failed"
+            return Receipt(accepted=True, text=f"Settled as {how}.")
+        raise ConflictError(settling.thread, len(thread.events), len(thread.events))
+
+    def _settled(self, thread: Thread, settling: Settling) -> tuple[Event, Operation | None]:
+        """Return what the word amounts to, and the operation whose place becomes free by it."""
+        now, live = self._clock.now(), settling.live or last_seen_live(thread)
+        about, outcome = settling.request_id, settling.outcome
+        refusal = judge_settling(
+            thread, about, outcome, by=settling.by, live=live, people=self._people
+        )
+        request, started = thread.standing.request, thread.standing.started
+        if refusal or request is None or started is None:
+            return AnswerRefused(
+                at=now,
+                by=settling.by,
+                delivery=settling.delivery,
+                request_id=about,
+                reason_code=refusal.reason_code if refusal else "closed",
+                text=refusal.text if refusal else "Nothing is to be settled; nothing changed.",
+                channel=settling.channel,
+                address=settling.address,
+            ), None
+        plan = request.plan
+        resolved = DeployResolved(
+            at=now,
+            by=settling.by,
+            request_id=request.id,
+            outcome=outcome,
+            live=plan.sha if outcome == "succeeded" else live,
+            comment=settling.comment,
+        )
+        return resolved, Operation(
+            id=started.operation,
+            service=plan.service,
+            environment=plan.environment,
+            thread=thread.id,
+            request_id=request.id,
+            fence=started.fence,
+        )
 
     def answer_question(
         self,
@@ -180,10 +261,12 @@ class Inbox:
         )
 
 
-def _refusals(thread: Thread, answer: Answer) -> int:
-    return sum(
+def _refused_often(thread: Thread, refused: AnswerRefused) -> bool:
+    """Tell whether this person's refusals about this request are on record often enough."""
+    kept = sum(
         isinstance(event, AnswerRefused)
-        and event.by == answer.by
-        and event.request_id == answer.request_id
+        and event.by == refused.by
+        and event.request_id == refused.request_id
         for event in thread.events
     )
+    return kept >= REFUSALS_KEPT
