@@ -17,8 +17,12 @@ from deploybot.thread import Thread
 
 _ENTRY = re.compile(r"<([a-z0-9_-]+)>\n(.*?)</\1>", re.DOTALL)
 _MARKUP = frozenset("<>&")
+_PLAIN = re.compile(r"[ -%'-;=?-~]*")
+"""Text that is ASCII, can be seen and holds no markup: most of it."""
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp", "Zs"})
 """Unicode categories that print nothing, or turn the text around: control, bidi, odd spaces, …"""
+
+_QUICK: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
 def render(thread: Thread) -> str:
@@ -47,7 +51,8 @@ class _Values(SafeRepresenter):
 
 
 def _string(values: SafeRepresenter, text: str) -> yaml.ScalarNode:
-    style = '"' if any(_must_be_escaped(char) for char in text) else None
+    plain = _PLAIN.fullmatch(text) or not any(map(_must_be_escaped, text))
+    style = None if plain else '"'
     return values.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 
@@ -62,15 +67,24 @@ def _yaml(body: Any) -> str:
     node = values.represent_data(body)
     if isinstance(node, yaml.CollectionNode):
         node.flow_style = False
+    text = _emitted(node, _QUICK)
+    if "\\U" in text:  # the quick one escapes what people can well see, such as emoji
+        text = _emitted(node, yaml.SafeDumper)
+    text = text.removesuffix("...\n")  # ends a lone scalar; the closing tag does that here
+    if _PLAIN.fullmatch(text.replace("\n", "")):
+        return text
+    # Whatever must be escaped stands in a double-quoted scalar by now, where \u is understood.
+    return "".join(_escaped(char) if char != "\n" else char for char in text)
+
+
+def _emitted(node: yaml.Node, dumper: Any) -> str:
     text: str = yaml.serialize(
         node,
-        Dumper=yaml.SafeDumper,
+        Dumper=dumper,
         allow_unicode=True,
         width=10**9,  # a folded line would be one more way to hide something
     )
-    text = text.removesuffix("...\n")  # ends a lone scalar; the closing tag does that here
-    # Whatever must be escaped stands in a double-quoted scalar by now, where \u is understood.
-    return "".join(_escaped(char) if char != "\n" else char for char in text)
+    return text
 
 
 def _must_be_escaped(char: str) -> bool:
