@@ -1,0 +1,141 @@
+"""The parts of the documentation that are written from the code: `python tests/documents.py` writes them anew."""
+
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import get_args
+
+from pydantic import BaseModel
+
+from deploybot.config import SETTINGS
+from deploybot.events import Event, Fact, Inbound
+from deploybot.next_step import BY_MODEL, NextStep
+from deploybot.thread import ANYWHERE, TRANSITIONS
+
+ROOT = Path(__file__).parent.parent
+BLOCK = r"<!-- from the code: {name} -->\n(.*?)<!-- end -->"
+COMING_IN = {
+    "slack_message_received",
+    "email_received",
+    "api_message_received",
+    "branch_updated",
+    "schedule_fired",
+}
+"""What the diagram draws as one arrow, since every state hears it alike."""
+EVERY_FACT = set(Fact.model_fields) | {"kind", "delivery"}
+
+
+def state_diagram() -> str:
+    """Draw the transition table; every arrow is in it, and it has no arrow more."""
+    lines = ["```mermaid", "stateDiagram-v2", "    [*] --> done"]
+    for status, table in TRANSITIONS.items():
+        leads_to: dict[str, list[str]] = {}
+        for event, target in table.items():
+            leads_to.setdefault(str(target), []).append(kind_of(event))
+        for target, kinds in leads_to.items():
+            lines.append(f"    {status} --> {target}: {_label(kinds)}")
+    return "\n".join([*lines, "```", ""])
+
+
+def settings() -> str:
+    """List every environment variable that is read."""
+    rows = [
+        (
+            f"`{setting.name}`",
+            f"`{setting.default}`" if setting.default else "none",
+            f"{setting.says}{' (secret)' if setting.is_secret else ''}",
+        )
+        for setting in SETTINGS
+    ]
+    return _table(("Variable", "Default", "What it is, and where to get it"), rows)
+
+
+def events() -> str:
+    """List every event that a thread may hold."""
+    rows = []
+    for event in get_args(get_args(Event)[0]):
+        carries = [name for name in event.model_fields if name not in EVERY_FACT]
+        came_in = "yes" if issubclass(event, Inbound) else ""
+        rows.append((f"`{kind_of(event)}`", _says(event), _names(carries), came_in))
+    return _table(("Event", "What happened", "Carries", "From outside"), rows)
+
+
+def steps() -> str:
+    """List every step that can be chosen, and who may choose it."""
+    rows = []
+    for step in get_args(get_args(NextStep)[0]):
+        name = str(step.model_fields["intent"].default)
+        wire = f"{name}_<service>" if name in ("deploy", "roll_back") else name
+        fields = [
+            f for f in step.model_fields if f != "intent" and not (f == "service" and "<" in wire)
+        ]
+        by = "a model, the planner or code" if step in BY_MODEL else "plain code only"
+        rows.append((f"`{wire}`", _says(step), _names(fields), by))
+    return _table(("Step", "What it does", "Fields", "Who may choose it"), rows)
+
+
+BLOCKS: dict[str, tuple[str, Callable[[], str]]] = {
+    "state-diagram": ("README.md", state_diagram),
+    "settings": ("docs/settings.md", settings),
+    "events": ("docs/events.md", events),
+    "steps": ("docs/events.md", steps),
+}
+"""Name of the block → the file that it stands in, and what writes it."""
+
+
+def block(name: str) -> str:
+    """Return what stands in the documentation now."""
+    text = (ROOT / BLOCKS[name][0]).read_text(encoding="utf-8")
+    found = re.search(BLOCK.format(name=name), text, re.DOTALL)
+    return found[1] if found else ""
+
+
+def kind_of(event: type[BaseModel]) -> str:
+    """Return the name by which an event is stored."""
+    return str(event.model_fields["kind"].default)
+
+
+def anywhere() -> tuple[str, ...]:
+    """Return what may happen at any time, and is not drawn."""
+    return tuple(kind_of(event) for event in ANYWHERE)
+
+
+def _label(kinds: list[str]) -> str:
+    """Join the names, all that comes in as one, a few to a line."""
+    if set(kinds) >= COMING_IN:
+        kinds = [kind for kind in kinds if kind not in COMING_IN] + ["words, a push or a timer"]
+    lines = [", ".join(kinds[at : at + 2]) for at in range(0, len(kinds), 2)]
+    return "<br/>".join(lines)
+
+
+def _says(documented: type) -> str:
+    return " ".join((documented.__doc__ or "").split())
+
+
+def _names(names: list[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "".join(f"| {' | '.join(_cell(cell) for cell in line)} |\n" for line in lines)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def main() -> None:
+    """Write every block anew where it stands."""
+    for name, (file, write) in BLOCKS.items():
+        path = ROOT / file
+        before = path.read_text(encoding="utf-8")
+        new = f"<!-- from the code: {name} -->\n{write()}<!-- end -->"
+        after = re.sub(BLOCK.format(name=name), lambda _, new=new: new, before, flags=re.DOTALL)
+        path.write_text(after, encoding="utf-8")
+        sys.stdout.write(f"{file}: {name}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,232 @@
+"""What the documentation says is so: each claim that a machine can check is checked here."""
+
+import ast
+import re
+from functools import cache
+from pathlib import Path
+
+import click
+import documents
+import example
+import pytest
+import typer
+from documents import ROOT
+from office import Office
+from story import Story
+
+from deploybot.cli.app import app
+from deploybot.config import SETTINGS, Configuration, read_configuration
+from deploybot.manifest import EVENTS, SCOPES
+from deploybot.thread import TRANSITIONS
+
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+EXAMPLE = ROOT / "deploybot.example.toml"
+PROMISES = README.partition("## Promises")[2].partition("\n## ")[0]
+PROMISED = re.findall(r"\[`(test_\w+|Test\w+)`\]\((tests/[\w/]+\.py)\)", PROMISES)
+
+each_document = pytest.mark.parametrize(
+    "document", [pytest.param(path, id=path.name) for path in DOCUMENTS]
+)
+
+
+@pytest.mark.parametrize("name", documents.BLOCKS)
+def test_what_is_written_from_the_code_is_up_to_date(name):
+    _, write = documents.BLOCKS[name]
+
+    assert documents.block(name) == write(), "run `python tests/documents.py`"
+
+
+# -- promises ----------------------------------------------------------------------
+
+
+def test_every_promise_names_a_test():
+    promises = re.split(r"^- ", PROMISES, flags=re.MULTILINE)[1:]
+
+    assert len(promises) >= 10
+    for promise in promises:
+        assert "](tests/" in promise, promise
+
+
+@pytest.mark.parametrize(("name", "file"), PROMISED, ids=[name for name, _ in PROMISED])
+def test_a_promise_is_kept_by_a_test_that_runs(name, file):
+    tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
+
+    found = [node for node in tree.body if name in names_of(node)]
+
+    assert len(found) == 1, f"{file} has no {name}"
+    assert not skips(found[0])
+    assert not any(skips(node) for node in tree.body if "pytestmark" in names_of(node))
+
+
+def names_of(node: ast.stmt) -> set[str]:
+    match node:
+        case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+            return {name}
+        case ast.Assign(targets=targets):
+            return {target.id for target in targets if isinstance(target, ast.Name)}
+        case _:
+            return set()
+
+
+def skips(node: ast.stmt) -> bool:
+    """Tell whether a test, or a mark, keeps the test from running."""
+    marks = node.decorator_list if isinstance(node, ast.FunctionDef | ast.ClassDef) else [node]
+    return any("skip" in ast.unparse(mark) or "xfail" in ast.unparse(mark) for mark in marks)
+
+
+# -- the transcript ----------------------------------------------------------------
+
+
+def test_the_transcript_could_have_happened():
+    kinds = re.findall(r"^ +\d+ [\d:]{8} (\w+) · ", README, re.MULTILINE)
+    table = {
+        status: {documents.kind_of(event): leads_to for event, leads_to in events.items()}
+        for status, events in TRANSITIONS.items()
+    }
+
+    status = next(iter(table))
+    for kind in kinds:
+        if kind not in documents.anywhere():
+            status = table[status][kind]
+
+    assert kinds[0] == "handed_over"
+    assert {"approval_denied", "approval_granted", "deploy_succeeded"} <= set(kinds)
+
+
+# -- settings ----------------------------------------------------------------------
+
+
+@each_document
+def test_every_variable_that_is_named_exists(document):
+    text = document.read_text(encoding="utf-8")
+    named = set(re.findall(r"\b(?:DEPLOYBOT|SLACK|OPENAI|GITHUB)_[A-Z_]+\b", text))
+
+    assert named <= {setting.name for setting in SETTINGS}
+
+
+def test_the_example_can_be_read():
+    configuration = read_configuration(EXAMPLE)
+
+    assert configuration.catalog.services
+    assert configuration.people
+    for repository in configuration.catalog.repositories.values():
+        assert repository.path.is_absolute()
+
+
+def test_relative_paths_are_read_from_the_files_own_folder(monkeypatch):
+    monkeypatch.chdir(ROOT)
+
+    named = read_configuration(Path(EXAMPLE.name))
+
+    assert named == read_configuration(EXAMPLE)
+
+
+def test_the_example_explains_every_key_and_knows_no_other():
+    shown = example.keys_shown(EXAMPLE.read_text(encoding="utf-8"))
+
+    for table, keys in example.keys_there_are(Configuration).items():
+        assert shown[table] == keys, table.__name__
+
+
+def test_every_key_that_the_example_leaves_off_may_be_switched_on(tmp_path, monkeypatch):
+    on = example.switched_on(EXAMPLE.read_text(encoding="utf-8"))
+    for name in re.findall(r'^api_key_env = "(\w+)"', on, re.MULTILINE):
+        monkeypatch.setenv(name, "a key")
+    (tmp_path / "deploybot.toml").write_text(on, encoding="utf-8")
+
+    configuration = read_configuration(tmp_path / "deploybot.toml")
+
+    assert configuration != read_configuration(EXAMPLE)
+
+
+# -- commands and routes -----------------------------------------------------------
+
+
+@cache
+def commands() -> dict[str, click.Command]:
+    return typer.main.get_command(app).commands
+
+
+def code_in(text: str) -> list[str]:
+    """Return what stands in code spans, and line by line what stands in blocks of the shell."""
+    blocks = re.findall(r"^```(?:sh|console|ini)\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    spans = re.findall(
+        r"`([^`\n]+)`", re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
+    )
+    return [
+        line.strip().removeprefix("$ ") for block in blocks for line in block.splitlines()
+    ] + spans
+
+
+@each_document
+def test_every_command_that_is_named_exists(document):
+    for line in code_in(document.read_text(encoding="utf-8")):
+        said = re.match(r"(?:\w+=\S*/?)*(?:[\w./-]*bin/)?deploybot ([a-z]+)(.*)", line)
+        if said is None:
+            continue
+        command = commands().get(said[1])
+        assert command is not None, line
+        options = {option for parameter in command.params for option in parameter.opts}
+        assert set(re.findall(r"(?<!\S)--[a-z-]+", said[2])) <= options, line
+
+
+@each_document
+def test_every_make_target_that_is_named_exists(document):
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+    for line in code_in(document.read_text(encoding="utf-8")):
+        if said := re.match(r"make((?: [a-z]+)*)(?:\s|$)", line):
+            assert set(said[1].split()) <= targets, line
+
+
+def test_every_command_is_told_of():
+    told = "".join(path.read_text(encoding="utf-8") for path in DOCUMENTS)
+
+    for name in commands():
+        assert f"deploybot {name}" in told, name
+
+
+def test_the_api_is_documented_route_by_route():
+    text = (ROOT / "docs/api.md").read_text(encoding="utf-8")
+    told = set(re.findall(r"`(GET|POST|PUT|DELETE) (/[^\s`?]*)", text))
+
+    paths = Office(Story()).app().openapi()["paths"]
+    served = {
+        (method.upper(), path.replace("{thread_id}", "{id}"))
+        for path, methods in paths.items()
+        for method in methods
+    }
+
+    assert told == served | {("POST", "/slack/events")}
+
+
+def test_slacks_permissions_are_those_of_the_manifest():
+    text = (ROOT / "docs/slack.md").read_text(encoding="utf-8")
+
+    assert set(re.findall(r"`([a-z_]+:[a-z]+)`", text)) == set(SCOPES)
+    for event in EVENTS:
+        assert f"`{event}`" in text
+
+
+# -- links -------------------------------------------------------------------------
+
+
+@each_document
+def test_every_link_inside_the_project_leads_somewhere(document):
+    text = re.sub(
+        r"^```.*?^```", "", document.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE
+    )
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if re.match(r"[a-z]+:", target):
+            continue
+        file, _, anchor = target.partition("#")
+        path = document.parent / file if file else document
+        assert path.exists(), target
+        if anchor:
+            assert anchor in anchors(path), target
+
+
+def anchors(path: Path) -> set[str]:
+    headings = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.casefold()).replace(" ", "-") for heading in headings}
