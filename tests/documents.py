@@ -22,20 +22,25 @@ COMING_IN = {
     "branch_updated",
     "schedule_fired",
 }
-"""What the diagram draws as one arrow, since every state hears it alike."""
+"""What the diagram draws as one, since whoever hears one of these hears them all."""
+HEARD = "heard"
 EVERY_FACT = set(Fact.model_fields) | {"kind", "delivery"}
 
 
 def state_diagram() -> str:
-    """Draw the transition table; every arrow is in it, and it has no arrow more."""
+    """Draw the transition table, and list below the drawing what leaves a thread where it stands."""
     lines = ["```mermaid", "stateDiagram-v2", "    [*] --> done"]
+    stays: dict[str, list[str]] = {}
     for status, table in TRANSITIONS.items():
         leads_to: dict[str, list[str]] = {}
         for event, target in table.items():
             leads_to.setdefault(str(target), []).append(kind_of(event))
-        for target, kinds in leads_to.items():
-            lines.append(f"    {status} --> {target}: {_label(kinds)}")
-    return "\n".join([*lines, "```", ""])
+        stays[str(status)] = leads_to.pop(str(status), [])
+        lines += [f"    {status} --> {to}: {_label(kinds)}" for to, kinds in leads_to.items()]
+    lines += ["```", "", f"*{HEARD}* is any of {_names(sorted(COMING_IN))}.", ""]
+    lines += ["What leaves a thread where it stands:", ""]
+    lines += [f"- `{status}`: {_label(kinds, ', ')}" for status, kinds in stays.items() if kinds]
+    return "\n".join([*lines, ""])
 
 
 def settings() -> str:
@@ -101,12 +106,11 @@ def anywhere() -> tuple[str, ...]:
     return tuple(kind_of(event) for event in ANYWHERE)
 
 
-def _label(kinds: list[str]) -> str:
-    """Join the names, all that comes in as one, a few to a line."""
+def _label(kinds: list[str], between: str = "<br/>") -> str:
+    """Join the names, all that comes in as one."""
     if set(kinds) >= COMING_IN:
-        kinds = [kind for kind in kinds if kind not in COMING_IN] + ["words, a push or a timer"]
-    lines = [", ".join(kinds[at : at + 2]) for at in range(0, len(kinds), 2)]
-    return "<br/>".join(lines)
+        kinds = [HEARD] + [kind for kind in kinds if kind not in COMING_IN]
+    return between.join(kinds)
 
 
 def _says(documented: type) -> str:
