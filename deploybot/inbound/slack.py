@@ -14,6 +14,8 @@ from deploybot.inbound.slack_buttons import (
     CHOOSE,
     DENIAL,
     DENY,
+    IT_FAILED,
+    IT_IS_LIVE,
     WORDS,
     Reference,
     chosen_block,
@@ -31,7 +33,7 @@ from deploybot.inbound.slack_payloads import (
     unreadable,
 )
 from deploybot.inbound.slack_text import mentions, readable, without_address
-from deploybot.inbox import Answer
+from deploybot.inbox import Answer, Settling
 from deploybot.ports import People
 from deploybot.thread import thread_id_for
 
@@ -121,7 +123,7 @@ def read_message(payload: Json, home: Home, people: People, now: datetime) -> Wo
     )
 
 
-def read_click(payload: Json, people: People) -> Pressed | Chosen | Ignored:
+def read_click(payload: Json, people: People) -> Pressed | Chosen | Settling | Ignored:
     """Return which button was pressed on what; raises InboundError (400) when it is garbled."""
     click = parsed(Click, payload)
     action, where, user = click.actions[0], click.container, click.user.id
@@ -133,9 +135,19 @@ def read_click(payload: Json, people: People) -> Pressed | Chosen | Ignored:
     by = people.by_slack(user)
     if action.action_id.partition(":")[0] == CHOOSE:
         return _chosen(action, by, user, delivery)
-    if action.action_id not in {APPROVE, DENY}:
+    if action.action_id not in {APPROVE, DENY, IT_IS_LIVE, IT_FAILED}:
         return Ignored("no such button")
     about = Reference.loads(action.value)
+    if action.action_id in {IT_IS_LIVE, IT_FAILED}:
+        return Settling(
+            thread=about.thread,
+            request_id=about.request,
+            outcome="succeeded" if action.action_id == IT_IS_LIVE else "failed",
+            by=by,
+            delivery=delivery,
+            channel="slack",
+            address=user,
+        )
     answer = Answer(
         thread=about.thread,
         request_id=about.request,

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from deploy.plan import SHORT, Commit, Plan
-from deploybot.approvals import ApprovalRequest, may_answer
-from deploybot.inbound.slack_buttons import APPROVE, DENY, Reference
+from deploybot.approvals import ApprovalRequest, may_answer, may_settle
+from deploybot.inbound.slack_buttons import APPROVE, DENY, IT_FAILED, IT_IS_LIVE, Reference
 from deploybot.outbound.slack_fate import fate, in_short
 from deploybot.outbound.slack_rich import Json, bullets, output, quote, rich, section, words
 from deploybot.outbound.slack_text import code, cut, escape, line, moment
@@ -15,6 +15,9 @@ from deploybot.ports import People
 
 QUIET = {CardState.OPEN, CardState.APPROVED, CardState.DEPLOYING, CardState.LIVE}
 """Where nobody needs to do anything about a request that plain code approved."""
+ANSWERS = ((APPROVE, "Approve", "primary"), (DENY, "Deny", "danger"))
+OUTCOMES = ((IT_IS_LIVE, "It is live", "primary"), (IT_FAILED, "It failed", "danger"))
+"""Buttons: action id, label, style."""
 NEWEST = 5
 """How many commits the card shows; the thread's detail shows all that the plan holds."""
 
@@ -52,7 +55,10 @@ def card_blocks(
     if url:
         blocks.append(_small(f"<{url}|Everything about this thread>"))
     if card.state is CardState.OPEN and not request.rule.automatic:
-        blocks.append(_buttons(request))
+        blocks.append(_buttons(request, "answer", ANSWERS))
+    if card.state is CardState.UNKNOWN:
+        blocks.append(_small(f"May settle it, after a look: {_may_settle(request, people)}"))
+        blocks.append(_buttons(request, "settle", OUTCOMES))
     return blocks
 
 
@@ -199,22 +205,30 @@ def _capped(steps: list[str]) -> list[str]:
     return [cut(step, 600) for step in steps] or ["nothing"]
 
 
-def _buttons(request: ApprovalRequest) -> Json:
+def _may_settle(request: ApprovalRequest, people: People) -> str:
+    """Mention those who may say how it ended."""
+    able = [one for one in people.known if may_settle(request, one.id) is None]
+    shown = [f"<@{one.slack}>" if one.slack else escape(one.name, 80) for one in able[:10]]
+    more = f" +{len(able) - 10} more" if len(able) > 10 else ""
+    return (", ".join(shown) or "nobody") + more
+
+
+def _buttons(request: ApprovalRequest, block: str, buttons: Sequence[tuple[str, str, str]]) -> Json:
     about = Reference(thread=request.thread, request=request.id, digest=request.digest).dumps()
     label = line(f"{title(request.plan)}, {request.plan.sha[:SHORT]}", 60)
     return {
         "type": "actions",
-        "block_id": f"answer:{request.id}",
+        "block_id": f"{block}:{request.id}",
         "elements": [
             {
                 "type": "button",
                 "action_id": action,
                 "style": style,
-                "text": _plain(action.capitalize()),
+                "text": _plain(says),
                 "value": about,
-                "accessibility_label": f"{action.capitalize()}: {label}",
+                "accessibility_label": f"{says}: {label}",
             }
-            for action, style in ((APPROVE, "primary"), (DENY, "danger"))
+            for action, says, style in buttons
         ],
     }
 

@@ -9,7 +9,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 
 from deploybot.thread import Status
-from deploybot.web.api_bodies import Decision, NewMessage, NewThread
+from deploybot.web.api_bodies import Decision, NewMessage, NewThread, Resolution
 from deploybot.web.api_calls import MOVES, Calls
 from deploybot.web.bearer import person_of
 from deploybot.web.deps import Deps
@@ -61,6 +61,13 @@ def router(deps: Deps) -> APIRouter:
         by, key = person_of(request, deps.tokens), _key(request)
         body = await json_body(request, Decision)
         return await run_in_threadpool(calls.decide, by, key, thread_id, body)
+
+    @routes.post("/threads/{thread_id}/resolve", openapi_extra=documented(Resolution))
+    async def resolve(request: Request, thread_id: str) -> JSONResponse:
+        """Settle a deploy whose outcome is not known; `request` is that of the thread."""
+        by, key = person_of(request, deps.tokens), _key(request)
+        body = await json_body(request, Resolution)
+        return await run_in_threadpool(calls.resolve, by, key, thread_id, body)
 
     @routes.get("/environments")
     def environments(request: Request) -> JSONResponse:

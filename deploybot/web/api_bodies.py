@@ -1,6 +1,6 @@
 """What callers of the API send, as strict models; what is done with it is `api_calls`'s."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
@@ -36,4 +36,12 @@ class Decision(_Body):
     request: Name
     digest: Name = ""
     approved: bool
+    comment: Comment = ""
+
+
+class Resolution(_Body):
+    """How a deploy ended that its worker died with, by the word of somebody who has looked."""
+
+    request: Name
+    outcome: Literal["succeeded", "failed"]
     comment: Comment = ""

@@ -13,15 +13,16 @@ from deploybot.events import (
     ApprovalDenied,
     ApprovalGranted,
     Cancelled,
+    DeployResolved,
     Event,
     HandedOver,
     Paused,
     Resumed,
 )
-from deploybot.inbox import Answer, Receipt
+from deploybot.inbox import Answer, Receipt, Settling
 from deploybot.ports import EnvironmentRow
 from deploybot.thread import Status, Thread, thread_id_for
-from deploybot.web.api_bodies import Decision, NewMessage, NewThread
+from deploybot.web.api_bodies import Decision, NewMessage, NewThread, Resolution
 from deploybot.web.deps import Deps
 from deploybot.web.problem import problem
 
@@ -79,10 +80,31 @@ class Calls:
                 receipt = Receipt(accepted=False, text=heard.text, reason_code=heard.reason_code)
             elif not _was(heard, body):
                 return _reused()
-        if not receipt.accepted:
-            status = 403 if receipt.reason_code in FORBIDDEN else 409
-            return problem(status, receipt.text, reason_code=receipt.reason_code)
-        return JSONResponse({**self._row(thread), "text": receipt.text})
+        return self._told(thread, receipt)
+
+    def resolve(self, by: str, key: str, thread_id: str, body: Resolution) -> JSONResponse:
+        """Settle a deploy of unknown outcome."""
+        delivery = self._delivery(by, key)
+        thread = self.known(thread_id)
+        receipt = self._deps.inbox.settle(
+            Settling(
+                thread=thread.id,
+                request_id=body.request,
+                outcome=body.outcome,
+                by=by,
+                delivery=delivery,
+                comment=body.comment,
+                address=by,
+            )
+        )
+        thread = self._deps.store.load(thread_id)
+        if receipt.reason_code == "duplicate":
+            heard = _heard_as(thread, delivery)
+            if isinstance(heard, AnswerRefused) and heard.request_id == body.request:
+                receipt = Receipt(accepted=False, text=heard.text, reason_code=heard.reason_code)
+            elif not _was_settled(thread, by, body):
+                return _reused()
+        return self._told(thread, receipt)
 
     def move(self, by: str, key: str, thread_id: str, move: str) -> JSONResponse:
         """Do one of MOVES; raises IllegalEventError when the thread cannot."""
@@ -104,7 +126,7 @@ class Calls:
         return JSONResponse({"threads": rows, "cursor": page.cursor})
 
     def show(self, thread_id: str) -> JSONResponse:
-        """Return the whole thread as plain JSON; `request` is the open approval or question."""
+        """Return the whole thread as plain JSON; `request` is the open approval, question or outcome."""
         thread = self.known(thread_id)
         events = [event.model_dump(mode="json") for event in thread.events]
         return JSONResponse({**self._row(thread), "events": events, "request": _open(thread)})
@@ -150,6 +172,13 @@ class Calls:
             at=now, by=by, agent=agent, text=text, requesters=(by,), delivery=delivery
         )
 
+    def _told(self, thread: Thread, receipt: Receipt) -> JSONResponse:
+        """Return what became of an answer."""
+        if not receipt.accepted:
+            status = 403 if receipt.reason_code in FORBIDDEN else 409
+            return problem(status, receipt.text, reason_code=receipt.reason_code)
+        return JSONResponse({**self._row(thread), "text": receipt.text})
+
     def _delivery(self, by: str, key: str) -> str:
         """Return what one call is told apart by: the caller's own key, or one of ours."""
         return f"api:{by}:{key}" if key else f"api-once:{by}:{self._deps.clock.new_id()}"
@@ -190,6 +219,16 @@ def _was(heard: Event | None, body: Decision) -> bool:
             return False
 
 
+def _was_settled(thread: Thread, by: str, body: Resolution) -> bool:
+    """Tell whether this person has settled this request in this way."""
+    said = (body.request, body.outcome, body.comment, by)
+    return any(
+        isinstance(event, DeployResolved)
+        and (event.request_id, event.outcome, event.comment, event.by) == said
+        for event in thread.events
+    )
+
+
 def _words(body: Decision) -> str:
     return body.comment or ("yes" if body.approved else "no")
 
@@ -199,6 +238,8 @@ def _open(thread: Thread) -> dict[str, Any] | None:
     if standing.request and standing.status in (Status.AWAITING_APPROVAL, Status.APPROVED):
         shown = standing.request.model_dump(mode="json")
         return {"kind": "approval", **shown, "approved_by": [g.by for g in standing.grants]}
+    if standing.request and standing.status is Status.OUTCOME_UNKNOWN:
+        return {"kind": "outcome", **standing.request.model_dump(mode="json")}
     if standing.question:
         shown = standing.question.model_dump(mode="json")
         return {**shown, "kind": "question", "id": standing.question.question_id, "digest": ""}

@@ -15,7 +15,14 @@ from slack_bolt.error import BoltUnhandledRequestError
 from slack_sdk import WebClient
 
 from deploybot.errors import CallerError, InboundError, OperatorError
-from deploybot.inbound.slack_buttons import APPROVE, CHOOSE, DENIAL, DENY
+from deploybot.inbound.slack_buttons import (
+    APPROVE,
+    CHOOSE,
+    DENIAL,
+    DENY,
+    IT_FAILED,
+    IT_IS_LIVE,
+)
 from deploybot.inbound.slack_payloads import Json, read_body
 from deploybot.inbound.slack_signature import verify
 from deploybot.web.body import limited
@@ -113,7 +120,8 @@ def bolt_app(door: SlackDoor, desk: SlackDesk) -> App:
 
     app.event("app_mention")(heard)
     app.event("message")(heard)
-    app.action(re.compile(f"^({APPROVE}|{DENY}|{CHOOSE}(:.*)?)$"))(pressed)
+    buttons = f"{APPROVE}|{DENY}|{IT_IS_LIVE}|{IT_FAILED}"
+    app.action(re.compile(f"^({buttons}|{CHOOSE}(:.*)?)$"))(pressed)
     app.view(DENIAL)(sent_off)
     app.error(_failed)
     return app

@@ -19,7 +19,7 @@ from deploybot.inbound.slack import (
     read_message,
 )
 from deploybot.inbound.slack_payloads import Home, Json, check_home
-from deploybot.inbox import Answer, Inbox
+from deploybot.inbox import Answer, Inbox, Settling
 from deploybot.outbound.slack_calls import UNREACHED
 from deploybot.outbound.slack_dialog import denial
 from deploybot.outbound.slack_question import choices_of
@@ -58,7 +58,7 @@ class SlackDesk:
             self.inbox.hear(words.begins, words.event, dedupe=words.dedupe, aliases=(words.alias,))
 
     def press(self, payload: Json) -> None:
-        """Take an approval or a choice; open the dialog for a denial that would count."""
+        """Take an approval, a choice or a word on an outcome; open the dialog for a good denial."""
         check_home(payload, self.home)
         match read_click(payload, self.people):
             case Pressed(answer=answer) as pressed:
@@ -67,6 +67,8 @@ class SlackDesk:
                     self.inbox.answer(answer)
             case Chosen() as chosen:
                 self._choose(chosen)
+            case Settling() as settling:
+                self.inbox.settle(settling)
             case Ignored():
                 pass
 
