@@ -46,8 +46,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def pool_settings(
     settings: Settings, queues: Sequence[str] | None = None, *, with_clock: bool = True
 ) -> PoolSettings:
-    """Return what the settings ask for: by default every queue, with as many operations as set."""
-    everything = [*QUEUES.values(), *(["operations"] * (settings.operations - 1))]
+    """Return what the settings ask for: by default every queue, with as many operations as set.
+
+    Two processes take threads, so that one slow answer of a model keeps no other thread waiting.
+    """
+    everything = [*QUEUES.values(), "threads", *(["operations"] * (settings.operations - 1))]
     return PoolSettings(
         url=redis_url(settings),
         queues=queues or everything,
