@@ -101,12 +101,12 @@ def doctor() -> None:
 def manifest(
     url: Annotated[
         str, typer.Option(help="where Slack reaches this bot, e.g. https://deploybot.example.com")
-    ] = "",
+    ],
 ) -> None:
     """Print the Slack app manifest: paste it when you create the app."""
     from deploybot.manifest import manifest as manifest_of
 
-    sys.stdout.write(json.dumps(manifest_of(url or None), indent=2) + "\n")
+    sys.stdout.write(json.dumps(manifest_of(url), indent=2) + "\n")
 
 
 @app.command()
