@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup demo story test quick browser check lint types arch fix bench pictures clean
+.PHONY: help setup demo story test quick check lint types arch fix bench pictures clean
 
 help: ## list these commands
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -51,7 +51,7 @@ bench: setup ## measure, beside a minimal script, on this machine
 	$(BIN)/python -m pytest tests/benchmarks -m benchmark -p no:xdist -s
 
 pictures: setup ## take the pictures of the README (needs chromium)
-	$(BIN)/python -m tests.pictures docs/pictures
+	$(BIN)/python tests/pictures.py docs/pictures
 
 clean: ## remove what these commands made
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -95,6 +95,7 @@ class Company:
             ports = self._ports(7)
             self.ports = configuration.Ports.of(ports)
             self.repository: SampleRepository = create(self.directory / "shop.git", self._now())
+            self._give_tools()
             config = self.directory / "deploybot.toml"
             config.write_text(configuration.toml(self.directory, self.ports), encoding="utf-8")
             self.access = self._access(server.url, config)
@@ -182,6 +183,12 @@ class Company:
             shutil.rmtree(self.directory)
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         (self.directory / MARK).write_text("{}\n", encoding="utf-8")
+
+    def _give_tools(self) -> None:
+        """Put `python3` where releases look for it, so that a card can name it as people do."""
+        tools = configuration.tools(self.directory)
+        tools.mkdir()
+        (tools / "python3").symlink_to(Path(sys.executable).resolve())
 
     def _ports(self, number: int) -> list[int]:
         """Return ports that are free now: the wanted ones in a row, or any."""

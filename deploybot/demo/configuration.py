@@ -73,6 +73,11 @@ class Ports:
         }
 
 
+def tools(directory: Path) -> Path:
+    """Return the folder in which releases find `python3`: the one that the demo runs on."""
+    return directory / "bin"
+
+
 def catalog_tables(directory: Path, ports: Ports) -> dict[str, Any]:
     """Return the tables of repositories, services and environments."""
     urls = ports.urls()
@@ -86,10 +91,11 @@ def catalog_tables(directory: Path, ports: Ports) -> dict[str, Any]:
                 "target": {
                     "kind": "releases",
                     "base": str(directory / "releases"),
-                    "build": [[sys.executable, "-m", "compileall", "-q", "."]],
-                    "start": [sys.executable, "-B", "server.py"],
+                    "build": [["python3", "-m", "compileall", "-q", "."]],
+                    "start": ["python3", "-B", "server.py"],
                     "health_timeout_seconds": 20,
                     "confirm_timeout_seconds": 20,
+                    "variables": {"PATH": f"{tools(directory)}:/usr/bin:/bin", "LANG": "C.UTF-8"},
                 },
             }
             for service in SERVICES

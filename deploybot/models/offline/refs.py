@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from deploybot.models.offline import asking
+from deploybot.models.offline import asking, descriptions, replies
 from deploybot.models.offline.names import Ref
 from deploybot.models.offline.situation import Situation
 from deploybot.models.offline.wish import Wish
@@ -17,7 +17,6 @@ from deploybot.next_step import (
 )
 
 MOST_LISTED = 50
-LONGEST_REASON = 200
 
 
 @dataclass(frozen=True)
@@ -37,6 +36,8 @@ def resolve(now: Situation, wish: Wish, service: str) -> Found | NextStep:
     result = now.read(step)
     if result is None:
         return step
+    if ref.kind in ("described", "before_described"):
+        return _described(ref, result, descriptions.words_of(ref))
     name = _pick(ref, result, service)
     if name is None:
         return _not_found(now, ref)
@@ -47,8 +48,7 @@ def why_back(now: Situation) -> str:
     """Return the reason of a roll back."""
     if now.tests is None or now.agent != "rollback":
         return "asked for in this thread"
-    text = f"end-to-end tests failed on {now.tests.environment}: {now.tests.summary}"
-    return text[:LONGEST_REASON]
+    return f"the end-to-end tests on {now.tests.environment} failed with it"
 
 
 def _step(ref: Ref, service: str) -> Read:
@@ -59,6 +59,8 @@ def _step(ref: Ref, service: str) -> Read:
             return ListGitTags(service=service, limit=MOST_LISTED)
         case "live_in":
             return CheckDeployments(environment=ref.name)
+        case "described" | "before_described":
+            return ListGitCommits(service=service, limit=MOST_LISTED)
         case "before":
             return ListGitCommits(service=service, ref=ref.name or None, limit=2)
         case _:
@@ -84,6 +86,17 @@ def _pick(ref: Ref, result: Any, service: str) -> str | None:
             wanted, key = 0, "short"
     found = rows[wanted].get(key) if len(rows) > wanted else None
     return str(found) if found else None
+
+
+def _described(ref: Ref, result: Any, words: tuple[str, ...]) -> Found | NextStep:
+    """Return the only commit that the words fit, or ask."""
+    rows = [row for row in result if isinstance(row, dict)] if isinstance(result, list) else []
+    fitting = [n for n, row in enumerate(rows) if descriptions.fits(row, words)]
+    at = fitting[0] + (ref.kind == "before_described") if len(fitting) == 1 else len(rows)
+    if at < len(rows):
+        subject = replies.subject(rows[at])
+        return Found(str(rows[at].get("short")), f"the commit that was described: {subject}")
+    return asking.which_commit(words, [rows[n] for n in fitting] or rows)
 
 
 def _not_found(now: Situation, ref: Ref) -> NextStep:

@@ -2,24 +2,16 @@
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from browsing import chromium, needs_chromium
+from playwright.sync_api import Browser, Page, expect
 from slack_sdk import WebClient
 from tiny_bot import CARD, MODAL, SECRET, TOKEN, People, Receiver
 
 from deploybot.demo.workspace import Channel, Link, Person, WorkspaceServer, WorkspaceSettings
 
-CHROMIUM = Path("/usr/bin/chromium")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(
-        not CHROMIUM.exists(), reason=f"{CHROMIUM} is missing: apt install chromium"
-    ),
-]
+pytestmark = needs_chromium
 
 # Text against the nearest painted ground: all that is below the ratio of WCAG AA.
 LOW_CONTRAST = """() => {
@@ -54,10 +46,8 @@ LOW_CONTRAST = """() => {
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

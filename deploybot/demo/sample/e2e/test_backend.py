@@ -26,7 +26,8 @@ class BackendTest(unittest.TestCase):
     def expect(self, path: str, status: int = 200) -> Any:
         """Return the JSON of an answer that must have this status."""
         got, told = get(path)
-        self.assertEqual(status, got, f"GET {path} answered {got}: {told}")
+        if got != status:
+            self.fail(f"GET {path} answered {got}, not {status}: {told.get('error', told)}")
         return told
 
     def test_it_is_well(self) -> None:

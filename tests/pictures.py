@@ -1,0 +1,134 @@
+"""Takes the README's pictures: a real company, real deploys, and a browser that looks at them.
+
+Run by `make pictures`, as `python tests/pictures.py docs/pictures`.
+"""
+
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from browsing import Window, card_of, chromium, opening_of
+from playwright.sync_api import Page, expect
+
+from deploybot.bootstrap import now
+from deploybot.demo.company import Company
+from deploybot.demo.hands import Hands
+from deploybot.demo.play import merge
+
+DESK = {"viewport": {"width": 1200, "height": 820}}
+WIDE = {"viewport": {"width": 1240, "height": 820}}
+PHONE = {"viewport": {"width": 375, "height": 744}, "device_scale_factor": 2, "has_touch": True}
+TALL = {"viewport": {"width": 1200, "height": 1120}}
+LARGEST = 200_000
+"""Bytes a picture may have: the README shows all of them at once."""
+WORDS = "can you deploy the backend first?"
+
+
+@dataclass(frozen=True)
+class Album:
+    """Where the pictures go, and how the company is looked at."""
+
+    folder: Path
+    company: Company
+    window: Window
+
+    @contextmanager
+    def as_person(self, person: str, **context: Any) -> Iterator[Page]:
+        """Look at the workspace as a person of the company."""
+        with self.window.of(self.company.access.people[person], **context) as page:
+            yield page
+
+    def take(self, page: Page, name: str) -> None:
+        """Take a picture of what the page shows now, once nothing moves any more."""
+        page.mouse.move(0, 0)
+        page.evaluate("() => document.fonts.ready")
+        path = self.folder / f"{name}.png"
+        page.screenshot(path=path, animations="disabled", caret="hide")
+        size = path.stat().st_size
+        sys.stdout.write(f"{path} {size / 1000:.0f} kB\n")
+        if size > LARGEST:
+            raise SystemExit(f"{path} is larger than {LARGEST} bytes; make it smaller.")
+
+
+def a_good_release(album: Album, sha: str) -> None:
+    """Take what people see from the first card until both services are live."""
+    with album.as_person("ben", **DESK) as ben:
+        first = card_of(ben, "Deploy frontend to production", sha)
+        expect(first.get_by_role("button", name="Approve")).to_be_visible()
+        album.take(ben, "card")
+        first.get_by_role("button", name="Deny").click()
+        ben.get_by_label("What should happen instead?").fill(WORDS)
+        album.take(ben, "deny")
+        ben.get_by_role("dialog").get_by_role("button", name="Deny").click()
+        second = card_of(ben, "Deploy backend to production", sha)
+        expect(second.get_by_role("button", name="Approve")).to_be_visible()
+        on_a_phone(album, sha)
+        by_mail(album)
+    with album.as_person("ann", **WIDE) as ann:
+        for service in ("backend", "frontend"):
+            card = card_of(ann, f"Deploy {service} to production", sha)
+            card.get_by_role("button", name="Approve").click()
+            expect(card.get_by_text("Live:")).to_be_visible()
+        opening = opening_of(ann, f"Deploy SHA {sha[:7]} to production")
+        expect(opening.get_by_text("tests passed on production")).to_be_visible()
+        opening.get_by_role("button", name=re.compile("replies")).click()
+        expect(ann.locator("#thread p").get_by_text(re.compile("^Done:"))).to_be_visible()
+        card_of(ann, "Deploy frontend to production", sha).scroll_into_view_if_needed()
+        album.take(ann, "live")
+
+
+def on_a_phone(album: Album, sha: str) -> None:
+    """Take the open card as an approver sees it who was woken up."""
+    with album.as_person("ann", **PHONE) as phone:
+        card_of(phone, "Deploy backend to production", sha).wait_for()
+        album.take(phone, "phone")
+
+
+def by_mail(album: Album) -> None:
+    """Take the mail that asks for the same approval."""
+    with album.as_person("ben", **TALL) as ben:
+        ben.locator("#sidebar").get_by_role("button", name="Mail").click()
+        ben.locator(".mail-row", has_text="asks for your approval: Deploy backend").click()
+        letter = ben.frame_locator("iframe")
+        expect(letter.get_by_role("link", name="Approve by reply")).to_be_visible()
+        album.take(ben, "mail")
+
+
+def a_bad_release(album: Album, sha: str) -> None:
+    """Take, in the dark, what happens when production's tests fail."""
+    with album.as_person("ann", **WIDE, color_scheme="dark") as ann:
+        for service in ("frontend", "backend"):
+            card = card_of(ann, f"Deploy {service} to production", sha)
+            card.get_by_role("button", name="Approve").click()
+            expect(card.get_by_text("Live:")).to_be_visible()
+        back = ann.get_by_role("heading", name="Roll back backend on production")
+        expect(back).to_be_visible()
+        opening = opening_of(ann, f"Deploy SHA {sha[:7]} to production")
+        opening.get_by_role("button", name=re.compile("replies")).click()
+        ann.locator("#log").get_by_role(
+            "button", name="Approve: Roll back"
+        ).scroll_into_view_if_needed()
+        ann.locator("#thread").get_by_text("takes over").scroll_into_view_if_needed()
+        album.take(ann, "dark")
+
+
+def main(folder: Path) -> None:
+    """Start the company in a folder that is thrown away, and fill the album."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="deploybot-") as state, ExitStack() as stack:
+        company = stack.enter_context(Company(Path(state), now=now))
+        window = Window(stack.enter_context(chromium()), company.access.workspace)
+        album, hands = Album(folder, company, window), Hands(company.access)
+        a_good_release(album, merge(company, hands, broken=False))
+        a_bad_release(album, merge(company, hands, broken=True))
+        if window.complaints:
+            raise SystemExit("The page complained: " + "; ".join(window.complaints))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
