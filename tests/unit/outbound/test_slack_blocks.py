@@ -38,6 +38,10 @@ def _check(blocks: list[dict[str, Any]]) -> None:
         block.validate_json()
 
 
+ASKING = {CardState.OPEN, CardState.UNKNOWN}
+"""States in which a card waits for a person."""
+
+
 def _things(thing: object) -> Iterator[dict[str, Any]]:
     if isinstance(thing, dict):
         yield thing
@@ -61,7 +65,7 @@ def _words(drawing: Drawing) -> str:
 def test_every_card_is_one_that_slack_takes(state: CardState, words: str) -> None:
     drawing = _drawn(card(state, words))
 
-    assert bool(_buttons(drawing)) is (state is CardState.OPEN)
+    assert bool(_buttons(drawing)) is (state in ASKING)
 
 
 @pytest.mark.parametrize("words", ["no", NASTY, LONG])
@@ -113,7 +117,7 @@ def test_an_open_card_mentions_those_who_can_still_act_and_nobody_else() -> None
     assert "1 of 2 approvals so far: Ann" in shown
 
 
-@pytest.mark.parametrize("state", [state for state in CardState if state is not CardState.OPEN])
+@pytest.mark.parametrize("state", [state for state in CardState if state not in ASKING])
 def test_a_card_that_nobody_can_answer_mentions_nobody(state: CardState) -> None:
     assert "<@" not in json.dumps(_drawn(card(state)).blocks)
 
