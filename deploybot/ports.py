@@ -126,6 +126,8 @@ class Prompt:
     """For planners that are plain code."""
     services: tuple[str, ...] = ()
     environments: tuple[str, ...] = ()
+    messages: tuple[dict[str, Any], ...] = ()
+    """The same as `text`, as chat messages, to be sent behind `system`; one of `text` when empty."""
 
 
 @dataclass(frozen=True)
@@ -137,6 +139,8 @@ class Choice:
     tokens_in: int = 0
     tokens_out: int = 0
     ms: int = 0
+    note: str = ""
+    """Who was to choose before, and why they did not; "" when the first one asked chose."""
 
 
 class Model(Protocol):

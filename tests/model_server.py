@@ -265,9 +265,9 @@ def _asked_for(entries: tuple[tuple[str, Any], ...]) -> dict[str, Any]:
 
 def _told(tag: str, body: Any) -> str:
     if tag == "check_deployments_result":
-        rows = "\n".join(f"• {r['environment']}: {r['service']} `{r['live']}`" for r in body)
+        rows = "\n".join(f"• {row}" for row in body)
         return f"Live now:\n{rows}"
     if tag == "list_git_commits_result":
-        rows = "\n".join(f"• `{row['short']}` {row['subject']}" for row in body)
+        rows = "\n".join("• `{}` {}".format(*row.split(" ", 1)) for row in body)
         return f"The last commits:\n{rows}"
     return f"That is live: `{body.get('live')}`."

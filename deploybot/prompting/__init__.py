@@ -1,49 +1,40 @@
 """What one model call is made of: instructions, the thread as text, and the schema of the answer.
 
-Pure: template sources are given by `bootstrap`. How events become text is written in `entries` and
-`rendering`, the schema in `schema`; asking a model, and reading its answer, is left to `models`.
+Pure: template sources are given by `bootstrap`. What is shown of a thread is decided in `entries`,
+in which form in `renderers`, the schema in `schema`; asking a model, and reading its answer, is left
+to `models`.
 """
 
 import hashlib
 import json
 from collections.abc import Mapping
 
-from jinja2 import DictLoader, Environment, StrictUndefined
-
 from deploybot.ports import Prompt
-from deploybot.prompting.rendering import parse, render
+from deploybot.prompting.entries import BUDGET, entries, shown
+from deploybot.prompting.renderers import DEFAULT, RENDERERS, Renderer, as_text
 from deploybot.prompting.schema import answer_schema, intents
+from deploybot.prompting.tags import parse
+from deploybot.prompting.words import Templates, Words
 from deploybot.thread import Thread
 
-__all__ = ["Templates", "build", "parse", "render"]
-
-DEPLOY = "deploy"
-
-
-class Templates:
-    """Every word that a model is told, by file name; a name that a template lacks is an error."""
-
-    def __init__(self, sources: Mapping[str, str]) -> None:
-        self._sources = dict(sources)
-        self._environment = Environment(
-            loader=DictLoader(self._sources),
-            undefined=StrictUndefined,
-            autoescape=False,  # noqa: S701 - the words are no HTML; names in them are validated
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-
-    def system(self, agent: str, **values: object) -> str:
-        """Return the instructions of an agent; one without a template has the deploy agent's."""
-        name = f"{agent}.j2" if f"{agent}.j2" in self._sources else f"{DEPLOY}.j2"
-        return self._environment.get_template(name).render(**values).strip()
-
-    def canonical(self) -> str:
-        """Return all sources as one text: equal for equal templates."""
-        return json.dumps(self._sources, sort_keys=True)
+__all__ = [
+    "RENDERERS",
+    "Renderer",
+    "Templates",
+    "Words",
+    "build",
+    "entries",
+    "parse",
+    "render",
+]
 
 
-def build(
+def render(thread: Thread, words: Words, *, renderer: str = DEFAULT, budget: int = BUDGET) -> str:
+    """Return the thread as a model reads it; a chat with the roles of its messages."""
+    return as_text(RENDERERS[renderer].render(shown(thread, words, budget)))
+
+
+def build(  # noqa: PLR0913 - what a prompt is made of
     thread: Thread,
     *,
     templates: Templates,
@@ -51,11 +42,14 @@ def build(
     environments: tuple[str, ...],
     agent: str = "",
     approvers: Mapping[str, tuple[str, ...]] | None = None,
+    renderer: str = DEFAULT,
+    budget: int = BUDGET,
 ) -> Prompt:
     """Return the prompt for the thread's next step.
 
     `services` and `environments` are the catalog's, in its order; `approvers` names, for an
-    environment, the people who may approve there; `agent` is the thread's own if not given.
+    environment, the people who may approve there; `agent` is the thread's own if not given;
+    `renderer` is a name in RENDERERS; `budget` is in tokens, estimated.
     """
     agent = agent or thread.standing.agent
     schema = answer_schema(agent, services, environments)
@@ -65,12 +59,15 @@ def build(
         environments=environments,
         approvers=dict(approvers or {}),
         intents=intents(agent, services),
+        renderer=renderer,
     )
-    decides = templates.canonical() + json.dumps(schema, sort_keys=True)
+    messages = RENDERERS[renderer].render(shown(thread, templates.words, budget))
+    decides = templates.canonical + json.dumps(schema, sort_keys=True) + renderer
     return Prompt(
         agent=agent,
         system=system,
-        text=render(thread),
+        text=as_text(messages),
+        messages=messages,
         schema=schema,
         digest=hashlib.sha256(decides.encode()).hexdigest()[:12],
         thread=thread,

@@ -3,34 +3,37 @@
 from collections.abc import Sequence
 from typing import Any
 
+from deploybot.prompting.words import Words
+
 LONGEST_TEXT = 3000
 LONGEST_LIST = 30
 
 
-def cut(value: Any) -> Any:
+def cut(value: Any, words: Words) -> Any:
     """Return the value as plain JSON, its long texts and lists cut at any depth."""
     match value:
         case str():
-            return _text(value)
-        case list() | tuple():
-            return [cut(item) for item in _items(value)]
-        case dict():
-            return {_text(str(key)): cut(item) for key, item in value.items()}
+            return text(value, words)
         case None | bool() | int() | float():
             return value
+        case list() | tuple():
+            return [cut(item, words) for item in _items(value, words)]
+        case dict():
+            return {text(str(key), words): cut(item, words) for key, item in value.items()}
         case _:
-            return _text(str(value))
+            return text(str(value), words)
 
 
-def _text(text: str) -> str:
-    if len(text) <= LONGEST_TEXT:
-        return text
-    half = LONGEST_TEXT // 2
-    return f"{text[:half]}\n… {len(text) - 2 * half} characters left out …\n{text[-half:]}"
+def text(value: str, words: Words, longest: int = LONGEST_TEXT) -> str:
+    """Return the text, or its head and tail with what is said of the rest between them."""
+    if len(value) <= longest:
+        return value
+    half = longest // 2
+    return f"{value[:half]}\n{words.say('letters', len(value) - 2 * half)}\n{value[-half:]}"
 
 
-def _items(items: Sequence[Any]) -> Sequence[Any]:
+def _items(items: Sequence[Any], words: Words) -> Sequence[Any]:
     if len(items) <= LONGEST_LIST:
         return items
     half = LONGEST_LIST // 2
-    return (*items[:half], f"… {len(items) - 2 * half} left out …", *items[-half:])
+    return (*items[:half], words.say("items", len(items) - 2 * half), *items[-half:])

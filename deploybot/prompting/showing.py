@@ -1,0 +1,248 @@
+"""How one event is shown to a model: a tag named by what happened, and a body of plain values.
+
+The short form is chosen where the entry before has said the rest already. Which events are left
+out is decided in `hiding` and `folding`; how entries become text, by the renderers.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from deploy.plan import SHORT, Plan
+from deploybot.approvals import ApprovalRequest
+from deploybot.events import (
+    Answered,
+    AnswerRefused,
+    ApiMessageReceived,
+    ApprovalDenied,
+    ApprovalExpired,
+    ApprovalGranted,
+    ApprovalRequested,
+    ApprovalSuperseded,
+    BranchUpdated,
+    Cancelled,
+    DeployFailed,
+    DeployOutcomeUnknown,
+    DeployResolved,
+    DeployStarted,
+    DeploySucceeded,
+    EmailReceived,
+    Escalated,
+    Event,
+    Finished,
+    Forked,
+    HandedOver,
+    HoldReleased,
+    Paused,
+    QuestionAsked,
+    ReadReturned,
+    Resumed,
+    ScheduleFired,
+    SlackMessageReceived,
+    Slept,
+    StepChosen,
+    StepFailed,
+    TestsFailed,
+    TestsPassed,
+    Woke,
+)
+from deploybot.next_step import DoneForNow, HandOver, NothingToDo, RequestHumanInput, to_wire
+from deploybot.prompting import rows
+from deploybot.prompting.cutting import cut
+from deploybot.prompting.shown import Entry, Part, Shown
+from deploybot.prompting.words import Words
+
+FACTS = "facts"
+"""The intent of a read that plain code takes before a model is asked."""
+SAID = SlackMessageReceived | EmailReceived | ApiMessageReceived | Answered | ApprovalDenied
+"""People's words, which nothing may leave out while they are the last."""
+
+_TAG = re.compile(r"[a-z0-9][a-z0-9_-]{0,79}")
+
+
+@dataclass
+class Before:
+    """What has been shown of the thread so far, as far as the next entry rests on it."""
+
+    chosen: StepChosen | None = None
+    """The step directly before."""
+    request: ApprovalRequest | None = None
+    """The change proposed last."""
+
+
+def show(event: Event, before: Before, words: Words, *, is_last: bool = False) -> Shown | None:
+    """Return what is shown of the event, or None; remember it in `before`.
+
+    `is_last` tells that the model moves next, for what only the last entry needs to say.
+    """
+    entry = _entry(event, before, words, is_last=is_last)
+    before.chosen = event if isinstance(event, StepChosen) else None
+    if isinstance(event, ApprovalRequested):
+        before.request = event.request
+    if entry is None:
+        return None
+    return Shown(entry[0], cut(entry[1], words), _part(event))
+
+
+def _part(event: Event) -> Part:
+    if isinstance(event, SAID):
+        return "said"
+    if isinstance(event, StepChosen):
+        return "chose"
+    return "came_of_it" if isinstance(event, _OUTCOMES) else "happened"
+
+
+_OUTCOMES = (
+    ReadReturned
+    | StepFailed
+    | ApprovalRequested
+    | ApprovalGranted
+    | ApprovalExpired
+    | ApprovalSuperseded
+    | DeploySucceeded
+    | DeployFailed
+    | DeployOutcomeUnknown
+    | DeployResolved
+    | Slept
+)
+
+
+def _entry(  # noqa: C901, PLR0911, PLR0912 - one flat table, a case an event
+    event: Event, before: Before, words: Words, *, is_last: bool
+) -> Entry | None:
+    match event:
+        case SlackMessageReceived(by=by, name=name, text=text):
+            called = "" if name.casefold() == by.casefold() else name
+            return "slack_message", {"from": by, **_given(name=called), "text": text}
+        case EmailReceived(by=by, subject=subject, text=text):
+            return "email", {"from": by, "subject": subject, "text": text}
+        case ApiMessageReceived(by=by, text=text):
+            return "message", {"from": by, "text": text}
+        case BranchUpdated(branch=branch, after=sha, pusher=pusher, subject=subject):
+            moved = {"branch": branch, "sha": sha[:SHORT], "by": pusher, "subject": subject}
+            return "branch_updated", moved
+        case ScheduleFired(name=name, text=text):
+            return "schedule", {"name": name, "text": text}
+        case HandedOver(agent=agent, text=text, context=context):
+            facts = rows.facts(context, words, event.at)
+            return "handed_over", _given(to=agent, text=text, **facts)
+        case StepChosen(step=HandOver()):
+            return None
+        case StepChosen(step=step):
+            return _step(to_wire(step))
+        case ReadReturned(intent=intent, result=result) if intent == FACTS:
+            return FACTS, rows.facts(result, words, event.at)
+        case ReadReturned(intent=intent, result=result):
+            return _tag(f"{intent}_result"), rows.lines(intent, result, words, event.at)
+        case StepFailed(intent=intent, code=code, error=error):
+            told = before.chosen is not None and to_wire(before.chosen.step)["intent"] == intent
+            named = "" if told else intent
+            hint = words.say("try", code) if is_last else ""
+            return "error", _given(step=named, code=code, error=error, **{"try": hint})
+        case HoldReleased(service=service, environment=environment):
+            return "hold_released", {"service": service, "environment": environment, "by": event.by}
+        case TestsPassed(environment=environment, summary=summary, live=live):
+            return "tests_passed", _tests(environment, summary, live)
+        case TestsFailed(environment=environment, summary=summary, live=live, tail=tail):
+            return "tests_failed", {**_tests(environment, summary, live), "output": list(tail)}
+        case QuestionAsked(question=question):
+            asked = before.chosen is not None and isinstance(before.chosen.step, RequestHumanInput)
+            return None if asked else ("question", {"question": question})
+        case Answered(by=by, answer=answer):
+            return "human_response", {"by": by, "answer": answer}
+        case ApprovalRequested(request=request):
+            return ("approval_requested", _request(request, words)) if is_last else None
+        case ApprovalGranted(by=by, request_id=request_id, comment=comment):
+            change = _change(request_id, before, words)
+            return "human_response", _given(approved=change, by=by, comment=comment)
+        case ApprovalDenied(by=by, request_id=request_id, feedback=feedback):
+            change = _change(request_id, before, words)
+            return "human_response", {"denied": change, "by": by, "feedback": feedback}
+        case ApprovalExpired(request_id=request_id):
+            return "approval_expired", {"change": _change(request_id, before, words)}
+        case ApprovalSuperseded(request_id=request_id, changes=changes):
+            change = _change(request_id, before, words)
+            return "approval_superseded", {"change": change, "differs": list(changes)}
+        case DeploySucceeded(sha=sha):
+            return _result(event.request_id, before, status="succeeded", live=sha[:SHORT])
+        case DeployFailed(step=step_name, error=error, live=live):
+            failed = {"at_step": step_name, "error": error, "output": list(event.tail)}
+            began = None if event.began else False
+            live = (live or "nothing")[:SHORT]
+            return _result(
+                event.request_id, before, status="failed", began=began, **failed, live=live
+            )
+        case DeployOutcomeUnknown(step=step_name):
+            return _result(event.request_id, before, status="unknown", at_step=step_name)
+        case DeployResolved(outcome=outcome, live=live, comment=comment):
+            live = (live or "nothing")[:SHORT]
+            return _result(event.request_id, before, status=outcome, live=live, comment=comment)
+        case Slept(reason=reason):
+            return "slept", {"reason": reason}
+        case Woke():
+            return "woke", {}
+        case Cancelled(by=by, reason=reason):
+            return "cancelled", _given(by=by, reason=reason)
+        case Escalated(reason=reason):
+            return "asked_people_for_help", {"reason": reason}
+        case Finished(message=message):
+            told = before.chosen is not None and isinstance(
+                before.chosen.step, DoneForNow | NothingToDo
+            )
+            return None if told else ("finished", {"message": message})
+        case DeployStarted() | Paused() | Resumed() | AnswerRefused() | Forked():
+            return None
+
+
+def _tag(name: str) -> str:
+    """Return the name if it may name a tag; a planner may choose any words for an intent."""
+    return name if _TAG.fullmatch(name) else "step"
+
+
+def _step(wire: dict[str, Any]) -> Entry:
+    intent = str(wire["intent"])
+    tag = _tag(intent)
+    named = {} if tag == intent else {"intent": intent}
+    without = ("intent", "limit", "urgency", "format")  # the result, or the answer, shows them
+    given = {k: v for k, v in wire.items() if k not in without and v not in (None, "", [])}
+    return tag, {**named, **given}
+
+
+def _tests(environment: str, summary: str, live: dict[str, str]) -> dict[str, Any]:
+    short = {service: sha[:SHORT] for service, sha in live.items()}
+    return {"environment": environment, "summary": summary, "live": short}
+
+
+def _request(request: ApprovalRequest, words: Words) -> dict[str, Any]:
+    plan = request.plan
+    return _given(
+        change=_in_full(plan, words),
+        live_now=(plan.previous_sha or "nothing")[:SHORT],
+        commits=plan.commits_total,
+        warnings=list(plan.warnings),
+    )
+
+
+def _change(request_id: str, before: Before, words: Words) -> str:
+    """Return what was proposed, in full: a response is never read without its object."""
+    request = before.request
+    if request is None or request.id != request_id:
+        return "unknown"
+    return _in_full(request.plan, words)
+
+
+def _in_full(plan: Plan, words: Words) -> str:
+    return words.say("change", plan.action, plan.service, plan.sha[:SHORT], plan.environment)
+
+
+def _result(request_id: str, before: Before, **values: Any) -> Entry:
+    request = before.request
+    if request is None or request.id != request_id:
+        return "deploy_result", _given(**values)
+    plan = request.plan
+    return _tag(f"{plan.action}_{plan.service}_result"), _given(**values)
+
+
+def _given(**values: Any) -> dict[str, Any]:
+    """Return the values that say something."""
+    return {key: value for key, value in values.items() if value not in (None, "", [], {})}
