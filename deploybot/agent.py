@@ -154,6 +154,7 @@ class Agent:
             tokens_in=choice.tokens_in,
             tokens_out=choice.tokens_out,
             ms=choice.ms,
+            note=choice.note,
         )
 
     # -- the switch ----------------------------------------------------------------

@@ -24,9 +24,11 @@ from deploybot.errors import DeliveryError
 from deploybot.failpoints import FailingStore
 from deploybot.inbox import Inbox
 from deploybot.mail import MailSettings
+from deploybot.model_tables import ModelTable
 from deploybot.models import templates
 from deploybot.models.chain import Chain
 from deploybot.models.openai import OpenAIModel
+from deploybot.models.tally import RedisTally, Tally
 from deploybot.operate import Operator
 from deploybot.outbound.email import EmailChannel
 from deploybot.outbound.slack import SlackChannel
@@ -98,7 +100,7 @@ def redis_url(settings: Settings) -> str:
 def bot_from_environment(environ: Mapping[str, str] | None = None) -> Bot:
     """Build the bot that the environment describes; raises ConfigError with one sentence."""
     settings = read_settings(environ)
-    return build_bot(settings, read_configuration(settings.config))
+    return build_bot(settings, read_configuration(settings.config, environ))
 
 
 def build_bot(settings: Settings, configuration: Configuration) -> Bot:
@@ -133,7 +135,11 @@ def build_bot(settings: Settings, configuration: Configuration) -> Bot:
         inbox=Inbox(store, people, clock),
         deployer=deployer,
         agent=Agent(
-            store=store, model=chain(settings), deployer=deployer, prompt=prompt, clock=clock
+            store=store,
+            model=chain(settings, configuration, RedisTally(connection)),
+            deployer=deployer,
+            prompt=prompt,
+            clock=clock,
         ),
         operator=Operator(store=store, deployer=deployer, clock=clock, lease=lease),
         channels=tuple(_channels(settings, configuration, store, people, mail)),
@@ -160,19 +166,37 @@ def prompt_builder(configuration: Configuration) -> Callable[[Thread], Prompt]:
     return prompt
 
 
-def chain(settings: Settings) -> Chain:
+def chain(settings: Settings, configuration: Configuration, tally: Tally) -> Chain:
     """Return who chooses: plain commands, the configured models in order, then the planner."""
     return Chain(
         models=tuple(
             OpenAIModel(
-                model=name,
-                base_url=settings.openai_base_url or None,
-                api_key=settings.openai_api_key.get_secret_value(),
-                timeout=settings.model_timeout / 2,  # leaves room for one more try
-                budget=settings.model_timeout,
+                model=table.name,
+                base_url=table.base_url or None,
+                api_key=table.api_key.get_secret_value(),
+                timeout=table.timeout,
+                budget=table.budget,
             )
-            for name in settings.openai_models
+            for table in model_tables(settings, configuration.models)
+        ),
+        tally=tally,
+        budgets=configuration.budgets,
+    )
+
+
+def model_tables(
+    settings: Settings, configured: tuple[ModelTable, ...] = ()
+) -> tuple[ModelTable, ...]:
+    """Return the models in the order in which they are asked: the file's, else OPENAI_MODEL's."""
+    return configured or tuple(
+        ModelTable(
+            name=name,
+            base_url=settings.openai_base_url,
+            api_key=settings.openai_api_key,
+            timeout=settings.model_timeout / 2,  # leaves room for one more try
+            budget=settings.model_timeout,
         )
+        for name in settings.openai_models
     )
 
 

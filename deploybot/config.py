@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
 from deploy.catalog import Catalog
 from deploybot.errors import ConfigError
+from deploybot.model_tables import BudgetTables, ModelTable
 from deploybot.ports import People, Person
 
 
@@ -90,6 +91,9 @@ class Configuration(_Table):
     catalog: Catalog
     people: dict[str, PersonTable] = {}
     slack: SlackTable = SlackTable()
+    models: tuple[ModelTable, ...] = ()
+    """Asked in this order; none leaves it to OPENAI_MODEL."""
+    budgets: BudgetTables = BudgetTables()
 
     def known_people(self) -> People:
         """Return who is who."""
@@ -173,8 +177,11 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
     )
 
 
-def read_configuration(path: Path) -> Configuration:
-    """Read and check `deploybot.toml`; raise ConfigError naming what is wrong and where."""
+def read_configuration(path: Path, environ: Mapping[str, str] | None = None) -> Configuration:
+    """Read and check `deploybot.toml`; raise ConfigError naming what is wrong and where.
+
+    `environ` holds the keys that `models` name.
+    """
     hint = "set DEPLOYBOT_CONFIG, or copy deploybot.example.toml"
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -194,7 +201,28 @@ def read_configuration(path: Path) -> Configuration:
             "Nothing was started; mend the file and start again."
         ) from None
     catalog = configuration.catalog.within(path.resolve().parent)
-    return configuration.model_copy(update={"catalog": catalog})
+    models = tuple(
+        _with_key(table, os.environ if environ is None else environ)
+        for table in configuration.models
+    )
+    return configuration.model_copy(update={"catalog": catalog, "models": models})
+
+
+def _with_key(table: ModelTable, environ: Mapping[str, str]) -> ModelTable:
+    """Return the table with the key that it names; the file itself holds none."""
+    where = f"models, {table.name}"
+    if table.api_key.get_secret_value():
+        raise ConfigError(
+            f"{where}: a key does not belong in the file. Nothing was started; put it into an "
+            "environment variable, and name that in api_key_env."
+        )
+    key = environ.get(table.api_key_env, "").strip() if table.api_key_env else ""
+    if table.api_key_env and not key:
+        raise ConfigError(
+            f"{where}: api_key_env names {table.api_key_env}, which is not set. Nothing was "
+            "started; set it to the key of that endpoint."
+        )
+    return table.model_copy(update={"api_key": SecretStr(key)})
 
 
 def sealing_key(settings: Settings) -> bytes:

@@ -91,7 +91,15 @@ class LeaseLostError(OperatorError, deploy.errors.LeaseLostError):
 
 
 class ModelUnavailableError(OperatorError):
-    """The model gave no answer, or none that can be used, within its bounds."""
+    """The model gave no answer, or none that can be used, within its bounds.
+
+    `what` it did instead, in a few words; `tokens` that it used nevertheless.
+    """
+
+    def __init__(self, message: str, *, what: str = "", tokens: int = 0) -> None:
+        super().__init__(message)
+        self.what = what
+        self.tokens = tokens
 
 
 class DeliveryError(OperatorError):

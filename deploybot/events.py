@@ -99,6 +99,8 @@ class StepChosen(Fact):
     tokens_in: int = 0
     tokens_out: int = 0
     ms: int = 0
+    note: str = ""
+    """Which models were to choose before, and why they did not."""
 
 
 class ReadReturned(Fact):

@@ -9,7 +9,7 @@ from typing import Literal
 import redis
 from rich.console import Console
 
-from deploybot.bootstrap import redis_url
+from deploybot.bootstrap import model_tables, redis_url
 from deploybot.config import Configuration, Settings, read_configuration, read_settings
 from deploybot.errors import ConfigError, DeliveryError, DeploybotError
 from deploybot.outbound.slack_calls import call, slack_client
@@ -45,7 +45,13 @@ def findings_of() -> Iterator[Finding]:
         yield Finding("wrong", str(error))
         return
     yield Finding("ok", "The settings can be read.")
-    yield from _configured(settings)
+    configuration: Configuration | None = None
+    try:
+        configuration = read_configuration(settings.config)
+    except ConfigError as error:
+        yield Finding("wrong", str(error))
+    else:
+        yield from _configured(settings, configuration)
     yield from _store(settings)
     yield from _slack(settings)
     yield from _switched(
@@ -53,9 +59,10 @@ def findings_of() -> Iterator[Finding]:
         "GitHub's webhook is on.",
         "GitHub's webhook is off: set GITHUB_WEBHOOK_SECRET to deploy on a push.",
     )
+    models = model_tables(settings, configuration.models if configuration else ())
     yield from _switched(
-        bool(settings.openai_models),
-        f"Models are asked in this order: {', '.join(settings.openai_models)}.",
+        bool(models),
+        f"Models are asked in this order: {', '.join(table.name for table in models)}.",
         "No model is set: the built-in planner (rules) chooses. Set OPENAI_API_KEY for a model.",
     )
     yield from _switched(
@@ -65,12 +72,7 @@ def findings_of() -> Iterator[Finding]:
     )
 
 
-def _configured(settings: Settings) -> Iterator[Finding]:
-    try:
-        configuration = read_configuration(settings.config)
-    except ConfigError as error:
-        yield Finding("wrong", str(error))
-        return
+def _configured(settings: Settings, configuration: Configuration) -> Iterator[Finding]:
     catalog = configuration.catalog
     yield Finding(
         "ok",

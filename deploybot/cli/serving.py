@@ -11,8 +11,8 @@ from contextlib import ExitStack, contextmanager, suppress
 import uvicorn
 
 from deploybot import logs
-from deploybot.bootstrap import build_bot
-from deploybot.config import Settings, read_configuration, read_settings
+from deploybot.bootstrap import build_bot, model_tables
+from deploybot.config import Configuration, Settings, read_configuration, read_settings
 from deploybot.embedded import EmbeddedServer
 from deploybot.web.app import create_app
 
@@ -42,7 +42,7 @@ def serve(*, with_worker: bool) -> int:
         )
         gc.collect()
         gc.freeze()  # what is loaded now lives as long as the process: never look at it again
-        _say_where(settings)
+        _say_where(settings, configuration)
         uvicorn.Server(config).run()
     return 0
 
@@ -72,8 +72,9 @@ def _end(*_: object) -> None:
     raise SystemExit(0)
 
 
-def _say_where(settings: Settings) -> None:
-    model = ", ".join(settings.openai_models) or "the built-in planner (rules, not a model)"
+def _say_where(settings: Settings, configuration: Configuration) -> None:
+    models = model_tables(settings, configuration.models)
+    model = ", ".join(table.name for table in models) or "the built-in planner (rules, not a model)"
     sys.stderr.write(
         f"deploybot listens on http://{settings.host}:{settings.port} · chooses with {model}\n"
     )

@@ -4,13 +4,12 @@ Pure. A model may write anything: nothing it says is believed that the prompt di
 again is left to the adapter; whether a step may run, to the plain code that takes it.
 """
 
-import json
-import re
 from typing import Any
 
 from pydantic import ValidationError
 
 from deploybot.errors import DeploybotError
+from deploybot.models.repair import objects_in
 from deploybot.next_step import (
     Deploy,
     ListGitCommits,
@@ -29,8 +28,6 @@ LONGEST_WAIT = 7 * 24 * 3600
 LONGEST_WORDS = 3000
 MOST_CHOICES = 10
 
-_FENCE = re.compile(r"^\s*```[a-zA-Z]*\s*\n(.*?)\n?\s*```", re.DOTALL)
-
 
 class UnusableAnswerError(DeploybotError):
     """The answer is not one of the steps offered; the text tells the model what is wrong."""
@@ -41,7 +38,7 @@ def read(text: str, prompt: Prompt) -> NextStep:
 
     Raises UnusableAnswerError.
     """
-    wire = _bounded(_step_in(_object_in(text)))
+    wire = _bounded(_step_in(text))
     offered = intents(prompt.agent, prompt.services)
     try:
         step = from_wire(wire, prompt.services)
@@ -53,30 +50,20 @@ def read(text: str, prompt: Prompt) -> NextStep:
     return step
 
 
-def _object_in(text: str) -> dict[str, Any]:
-    """Return the first JSON object in the text, past fences, prose and what trails it."""
+def _step_in(text: str) -> dict[str, Any]:
+    """Return the first step in the text, which some models forget to put under `step`."""
     if not text.strip():
         raise UnusableAnswerError("The answer is empty.")
-    fenced = _FENCE.match(text)
-    body = fenced[1] if fenced else text
-    start = body.find("{")
-    if start < 0:
-        raise UnusableAnswerError("The answer holds no JSON object.")
-    try:
-        found, _ = json.JSONDecoder().raw_decode(body, start)
-    except (ValueError, RecursionError) as error:
-        raise UnusableAnswerError("The answer is not valid JSON.") from error
-    if not isinstance(found, dict):
-        raise UnusableAnswerError("The answer holds no JSON object.")
-    return found
-
-
-def _step_in(answer: dict[str, Any]) -> dict[str, Any]:
-    """Return the step, which some models forget to put under `step`."""
-    step = answer if "intent" in answer else answer.get("step")
-    if not isinstance(step, dict):
+    found = 0
+    for answer in objects_in(text):
+        found += 1
+        step = answer if "intent" in answer else answer.get("step")
+        if isinstance(step, dict):
+            return step
+    if found:
         raise UnusableAnswerError('The answer is no object of the form {"step": {"intent": …}}.')
-    return step
+    what = "is not valid JSON" if "{" in text else "holds no JSON object"
+    raise UnusableAnswerError(f"The answer {what}.")
 
 
 def _bounded(wire: dict[str, Any]) -> dict[str, Any]:

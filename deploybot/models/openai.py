@@ -96,10 +96,22 @@ class OpenAIModel:
         """Close the connections."""
         self._client.close()
 
+    @property
+    def name(self) -> str:
+        """What the model is called where it is asked."""
+        return self.model
+
     def next_step(self, prompt: Prompt) -> Choice:
         """Ask, validate, ask again if need be; raises ModelUnavailableError."""
         now = self.clock()
         spent = _Spent(started=now, deadline=now + self.budget)
+        try:
+            return self._chosen(prompt, spent)
+        except ModelUnavailableError as error:
+            error.tokens = spent.tokens_in + spent.tokens_out
+            raise
+
+    def _chosen(self, prompt: Prompt, spent: _Spent) -> Choice:
         messages: list[ChatCompletionMessageParam] = [
             {"role": "system", "content": prompt.system},
             {"role": "user", "content": prompt.text},
@@ -204,7 +216,8 @@ class OpenAIModel:
     def _unavailable(self, what: str) -> ModelUnavailableError:
         return ModelUnavailableError(
             f"The model {self.model} {what} No step was chosen and nothing was deployed; ask "
-            "again, or say it as `deploy <service> <ref> to <environment>`."
+            "again, or say it as `deploy <service> <ref> to <environment>`.",
+            what=what,
         )
 
 

@@ -67,7 +67,7 @@ def test_failed_tests_on_production_are_rolled_back(model: Model) -> None:
 
     assert service_of(step) == ("roll_back", "backend")
     assert isinstance(step, RollBack)
-    assert "1 failed" in step.reason
+    assert "failed" in step.reason
     assert isinstance(last, DoneForNow)
 
 

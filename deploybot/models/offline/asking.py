@@ -57,6 +57,18 @@ def which_ref(ref: str, error: str, found: Any) -> RequestHumanInput:
     return choose("Which ref should I use instead?", (*nearest, LATEST, STOP), context=error)
 
 
+def which_commit(words: tuple[str, ...], rows: list[dict[str, Any]]) -> RequestHumanInput:
+    """Ask for the commit that was described, with those that it may be."""
+    said = f"about “{' '.join(words)[:80]}”" if words else "like that"
+    names = [str(row.get("short")) for row in rows[:FEW] if row.get("short")]
+    lines = [f"`{row.get('short')}` {replies.subject(row)}" for row in rows[:FEW]]
+    return choose(
+        "Which commit do you mean?",
+        (*names, STOP),
+        context="\n".join((f"I cannot tell which commit is {said}. Nothing was deployed.", *lines)),
+    )
+
+
 def go_on(wish: Wish, left: tuple[Item, ...], context: str) -> RequestHumanInput:
     """Answer what was asked aside, and ask whether to go on with what was open."""
     return RequestHumanInput(

@@ -31,10 +31,20 @@ class Ref:
     """A commit, as it was named.
 
     `exact` is a branch, tag or SHA in `name`; `live_in` what is live in the environment `name`;
-    `before` and `before_tag` the commit or tag before `name`, or before the newest.
+    `before` and `before_tag` the commit or tag before `name`, or before the newest; `described` the
+    commit that the words in `name` tell apart, and `before_described` the one before it.
     """
 
-    kind: Literal["exact", "latest", "latest_tag", "before", "before_tag", "live_in"]
+    kind: Literal[
+        "exact",
+        "latest",
+        "latest_tag",
+        "before",
+        "before_tag",
+        "live_in",
+        "described",
+        "before_described",
+    ]
     name: str = ""
 
 

@@ -38,7 +38,7 @@ def live(rows: Any, service: str = "") -> str:
 def commits(found: Any) -> str:
     """Answer "what are the last commits?"."""
     lines = [
-        f"• `{row.get('short') or str(row.get('sha', ''))[:SHORT]}` {_subject(row)}"
+        f"• `{row.get('short') or str(row.get('sha', ''))[:SHORT]}` {subject(row)}"
         + (f" ({row['author']})" if row.get("author") else "")
         for row in _dicts(found)
     ]
@@ -135,9 +135,10 @@ def _state(row: dict[str, Any]) -> str:
     return f"{release}{detail}"
 
 
-def _subject(row: dict[str, Any]) -> str:
-    subject = " ".join(str(row.get("subject", "")).replace("`", "'").split())
-    return subject if len(subject) <= LONGEST_SUBJECT else f"{subject[: LONGEST_SUBJECT - 1]}…"
+def subject(row: dict[str, Any]) -> str:
+    """Return a commit's subject as it stands in a line."""
+    text = " ".join(str(row.get("subject", "")).replace("`", "'").split())
+    return text if len(text) <= LONGEST_SUBJECT else f"{text[: LONGEST_SUBJECT - 1]}…"
 
 
 def _short(sha: str) -> str:

@@ -49,6 +49,15 @@ QUESTION = re.compile(
     r"(whats|what|which|where|wheres|when|who|whos|why|is|are|was|were|has|have|did|does|how|any"
     r"|anything|show|list|tell|give|see|check|should|shall|display|remind)\b"
 )
+WANTS_TO_KNOW = re.compile(
+    r"^((hey|hi|so|ok|please|i|we)\s+)*(wanna|want to|would like to|d like to|need to|lemme|let me)\s+"
+    r"(see|know|check|look)\b"
+)
+ASKS_BACK = re.compile(
+    r"[,.;:]\s+(and |but |so )?(is|are|was|were|does|did|do|has|have|should|shall|would|what|whats"
+    r"|why|who|when|which|how|isnt|doesnt|right|correct)\b[^,.;:]*\?$"
+)
+"""A question behind something else: "…, is that still right?"."""
 SUGGESTS = re.compile(r"^((and|ok|so|hm+|no)\s+)*(why (not|dont (we|you))|what about|how about)\b")
 TAGS = re.compile(r"\b(tags?|releases|versions)\b")
 COMMITS = re.compile(r"\b(commits?|changelog|git log|log|merged|history)\b")
@@ -73,7 +82,10 @@ CORRECTED = re.compile(
     r"\b(no wait|wait no|actually|i mean|i meant|sorry|correction|or rather)\b", re.IGNORECASE
 )
 SILENT = frozenset(
-    {"the", "please", "now", "on", "to", "in", "at", "for", "of", "thanks", "with", "and", "asap"}
+    {
+        *("the", "please", "now", "on", "to", "in", "at", "for", "of", "thanks", "with", "and"),
+        *("asap", "first", "then", "both"),
+    }
 )
 """Words that say nothing beside names."""
 
@@ -94,6 +106,17 @@ BEFORE = re.compile(
     r"|\b(previous|prior|earlier|older) (one|commit|version|release|build|tag)\b"
     r"|\bthe (previous|prior|older|earlier)( one)?\b|\bone (commit |tag |release )?earlier\b"
 )
+CLAUSE = re.compile(r"[,.;]\s+")
+EITHER = re.compile(r"\b(or|whichever)\b")
+_COMMIT = r"(?:commit|change|fix|merge|one|version|build|release)"
+DESCRIBED = re.compile(
+    rf"\b{_COMMIT}s? (?:with|about|that|which|where|containing|titled|called|named)\b(.*)"
+)
+DESCRIBED_BEFORE = re.compile(rf"\b{_COMMIT} (?:right |just )?before\b(.*)")
+DESCRIBED_IN_FRONT = re.compile(
+    r"\b(?:the|that|this|deploy|ship)\s+((?:[\w-]+\s+){1,5}?)(?:commit|change)\b"
+)
+PULL_REQUEST = re.compile(r"(?:\b(?:pr|mr|pull request|merge request)\s*#?\s*|#)(\d{1,7})\b")
 DELAY = re.compile(
     r"\b(?:wait|in|for|after|give it)\s+(?:another\s+)?(\d{1,4}|an?|half an)\s*"
     r"(s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|days?)\b"

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from deploybot.models.offline import names, vocabulary
+from deploybot.models.offline import descriptions, names, vocabulary
 from deploybot.models.offline.names import Ref, Suspect
 
 Want = Literal[
@@ -69,7 +69,7 @@ def read(text: str, services: tuple[str, ...], environments: tuple[str, ...]) ->
     tokens = names.tokens(plain)
     without = names.left_out(low, services) or names.services_in(names.tokens(dropped), services)
     found = tuple(s for s in names.services_in(tokens, services) if s not in without)
-    ref, source = names.ref_in(plain, services, environments)
+    ref, source = descriptions.ref_in(plain, services, environments)
     where = tuple(e for e in names.environments_in(tokens, environments) if e != source)
     if vocabulary.EVERYWHERE.search(low):
         where = environments
@@ -79,6 +79,8 @@ def read(text: str, services: tuple[str, ...], environments: tuple[str, ...]) ->
         where = (source,)
     if want == "help" and (found or where) and not vocabulary.HELP.search(low):
         want = "live"
+    if vocabulary.EITHER.search(low):  # which of them is for people to say
+        found, where = found if len(found) == 1 else (), where if len(where) == 1 else ()
     changes = want in ("deploy", "roll_back", "")
     said = Said(
         text=plain,
@@ -96,14 +98,20 @@ def read(text: str, services: tuple[str, ...], environments: tuple[str, ...]) ->
         adds=bool(vocabulary.ADDS.search(low)),
         bare=bool(bare),
         refers_back=bool(vocabulary.AGAIN.search(low)),
-        suspects=names.suspects_in(tokens, services, environments, found) if changes else (),
+        suspects=tuple(
+            suspect
+            for suspect in names.suspects_in(tokens, services, environments, found)
+            if changes and suspect.typed not in descriptions.words_of(ref)
+        ),
     )
     return _corrected(said, services, environments)
 
 
 def clean(text: str, services: tuple[str, ...] = ()) -> str:
     """Return the words alone: no mentions, no mark-up, no apostrophes, single spaces."""
-    text = re.sub(r"<[@!][^>]*>", " ", text[:LONGEST])
+    own = (line for line in text[:LONGEST].splitlines() if not line.startswith((">", "&gt;")))
+    text = " ".join(own)  # a quoted line is what somebody else said
+    text = re.sub(r"<[@!][^>]*>", " ", text)
     text = re.sub(r"<#\w+\|([^>]*)>", r"\1", text)
     text = re.sub(r"<[^|>\s]+\|([^>]*)>", r"\1", text)
     text = text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
@@ -122,7 +130,7 @@ def _corrected(said: Said, services: tuple[str, ...], environments: tuple[str, .
     if last == said.text:
         return said
     tail = names.tokens(last)
-    ref, _ = names.ref_in(last, services, environments)
+    ref, _ = descriptions.ref_in(last, services, environments)
     return replace(
         said,
         services=names.services_in(tail, services) or said.services,
@@ -143,23 +151,35 @@ def _split_negated(low: str) -> tuple[str, str]:
 def _want(low: str, *, negated: bool, named: bool) -> Want:
     if negated and not _change(low):
         return "" if named else "stop"
-    if stop := vocabulary.STOP.search(low):
-        _, *clauses = vocabulary.GOES_ON.split(low[stop.end() :], maxsplit=1)
-        if not clauses or not _change(clauses[-1] or ""):
-            return "stop"
+    if _stops(low):
+        return "stop"
     if vocabulary.HELP.search(low):
         return "help"
     suggests = vocabulary.SUGGESTS.search(low)
     asks = (
-        not suggests
-        and vocabulary.QUESTION.search(low)
-        and not (vocabulary.REQUEST.search(low) and _change(low))
+        not suggests and _is_question(low) and not (vocabulary.REQUEST.search(low) and _change(low))
     )
     if asks:
         return _read_wanted(low)
     if change := _change(low):
         return change
     return _nothing_changes(low)
+
+
+def _stops(low: str) -> bool:
+    """Tell whether it is called off, and nothing else asked for behind that."""
+    if vocabulary.STOP.search(vocabulary.CLAUSE.split(low)[-1]):
+        return True
+    stop = vocabulary.STOP.search(low)
+    if stop is None:
+        return False
+    _, *clauses = vocabulary.GOES_ON.split(low[stop.end() :], maxsplit=1)
+    return not clauses or not _change(clauses[-1] or "")
+
+
+def _is_question(low: str) -> bool:
+    kinds = (vocabulary.QUESTION, vocabulary.WANTS_TO_KNOW, vocabulary.ASKS_BACK)
+    return any(kind.search(low) for kind in kinds)
 
 
 def _change(low: str) -> Literal["deploy", "roll_back"] | None:

@@ -38,13 +38,55 @@ def written(step: dict[str, Any]) -> str:
         f"Here is the next step:\n{written(DEPLOY)}\nLet me know!",
         f"  {written(DEPLOY)}  ",
         written(DEPLOY) + "}}",
+        f"Looking at {{the thread}}, I choose: {written(DEPLOY)}",
+        f"<think>perhaps {written({**DEPLOY, 'ref': 'v0'})}</think>{written(DEPLOY)}",
+        f"Sure!\n```json\n{written(DEPLOY)}\n```\nAnything else?",
+        json.dumps(written(DEPLOY)),
+        f"[{written(DEPLOY)}]",
+        written(DEPLOY).replace("}}", ",},}"),
+        str({"step": DEPLOY}),
+        "// the next step\n" + written(DEPLOY).replace("}}", "} // as asked\n}"),
+        written(DEPLOY).replace('"', "\N{LEFT DOUBLE QUOTATION MARK}", 1).replace('"', "”"),
     ],
-    ids=["strict", "bare", "fenced", "fenced with prose", "prose", "spaces", "trailing braces"],
+    ids=[
+        "strict",
+        "bare",
+        "fenced",
+        "fenced with prose",
+        "prose",
+        "spaces",
+        "trailing braces",
+        "braces in prose",
+        "thoughts",
+        "prose around a fence",
+        "encoded twice",
+        "in a list",
+        "trailing commas",
+        "python",
+        "comments",
+        "typed quotes",
+    ],
 )
 def test_what_is_nearly_right_is_repaired(prompt: Prompt, text: str) -> None:
     step = answer.read(text, prompt)
 
     assert step == Deploy(service="backend", ref="v1.2.3", environment="staging", reason="asked")
+
+
+def test_mending_the_form_changes_no_word(prompt: Prompt) -> None:
+    message = "None of it, // really: a, } 'quoted' True ”end“"
+    text = '{"step": {"intent": "done_for_now", "message": ' + json.dumps(message) + ",},}"
+
+    assert answer.read(text, prompt) == DoneForNow(message=message)
+
+
+def test_of_two_steps_the_first_is_taken(prompt: Prompt) -> None:
+    both = f"{written(DEPLOY)}\n{written({**DEPLOY, 'environment': 'production'})}"
+
+    step = answer.read(both, prompt)
+
+    assert isinstance(step, Deploy)
+    assert step.environment == "staging"
 
 
 @pytest.mark.parametrize(
