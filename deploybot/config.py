@@ -8,7 +8,7 @@ import os
 import secrets
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -108,7 +108,7 @@ class Settings:
 
     config: Path
     state_dir: Path
-    redis_url: str
+    redis_url: str = field(repr=False)  # it may hold a password
     allow_unsafe_redis: bool
     secret_key: SecretStr
     host: str
