@@ -89,6 +89,73 @@ def show(
     threads.show_thread(bot_from_environment(), thread, as_json=as_json, prompt=prompt)
 
 
+evals = typer.Typer(invoke_without_command=True, no_args_is_help=False)
+app.add_typer(evals, name="eval")
+
+
+@evals.callback()
+def eval_(  # noqa: PLR0913 - an option each
+    context: typer.Context,
+    *,
+    model: Annotated[
+        str,
+        typer.Option(help="its name; offline for the planner; the first configured if not given"),
+    ] = "",
+    renderer: Annotated[str, typer.Option(help="the form that threads are shown in")] = "",
+    agent: Annotated[str, typer.Option(help="only this agent's cases")] = "",
+    group: Annotated[str, typer.Option(help="only this group's cases")] = "",
+    cases: Annotated[
+        list[Path] | None, typer.Option(help="files or folders of cases, instead of those shipped")
+    ] = None,
+    at_once: Annotated[int, typer.Option(min=1, max=64, help="cases played side by side")] = 4,
+    price_in: Annotated[float, typer.Option(help="of a million tokens read")] = 0.0,
+    price_out: Annotated[float, typer.Option(help="of a million tokens written")] = 0.0,
+    as_json: Annotated[bool, typer.Option("--json", help="for scripts")] = False,
+    save: Annotated[Path | None, typer.Option(help="keep the run in this file")] = None,
+    compare: Annotated[Path | None, typer.Option(help="say what differs from a saved run")] = None,
+    threshold: Annotated[
+        float, typer.Option(min=0, max=1, help="1 as exit code when fewer are right: 0.95")
+    ] = 0.0,
+) -> None:
+    """Play cases against a model or the planner, and say how well it chose.
+
+    Exits with 1 when fewer are right than the threshold asks, or anything forbidden was chosen.
+    """
+    if context.invoked_subcommand:
+        return
+    from deploybot.cli import evals as command
+
+    wanted = command.Wanted(
+        model=model,
+        renderer=renderer,
+        agent=agent,
+        group=group,
+        cases=tuple(cases or ()),
+        at_once=at_once,
+        price_in=price_in,
+        price_out=price_out,
+    )
+    raise SystemExit(
+        command.evaluate(wanted, as_json=as_json, save=save, against=compare, threshold=threshold)
+    )
+
+
+@evals.command(name="add")
+def eval_add(
+    thread: str,
+    *,
+    to: Annotated[Path, typer.Option(help="the file of cases to add to")] = Path(
+        "evals/recorded.yaml"
+    ),
+    name: Annotated[str, typer.Option(help="what the case is called")] = "",
+) -> None:
+    """Save a thread of real use as a case, with names and secrets replaced."""
+    from deploybot.bootstrap import bot_from_environment
+    from deploybot.cli import evals as command
+
+    command.add(bot_from_environment(), thread, to, name)
+
+
 @app.command()
 def doctor() -> None:
     """Check what a new installation gets wrong; one line each, with the mend."""

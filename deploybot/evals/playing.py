@@ -3,6 +3,7 @@
 How its thread came about is written in `telling`; what the outcomes amount to, in `report`.
 """
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Any
@@ -61,13 +62,17 @@ def play(case: Case, model: Model, build: Build) -> Outcome:
     teller = Teller(case.world)
     teller.tell(case.thread)
     choices: list[Choice] = []
-    error, tokens = "", 0
+    error, tokens, seconds = "", 0, 0.0
     while len(choices) < MOST_STEPS and teller.thread.status is Status.WORKING:
+        prompt = build(teller.thread, case.world)
+        asked = time.monotonic()
         try:
-            choice = model.next_step(build(teller.thread, case.world))
+            choice = model.next_step(prompt)
         except ModelUnavailableError as unavailable:
             error, tokens = str(unavailable), unavailable.tokens
             break
+        finally:
+            seconds += time.monotonic() - asked
         choices.append(choice)
         teller.choose(choice.step, choice.model)
         teller.settle()
@@ -83,7 +88,7 @@ def play(case: Case, model: Model, build: Build) -> Outcome:
         may=case.may,
         tokens_in=sum(choice.tokens_in for choice in choices) + tokens,
         tokens_out=sum(choice.tokens_out for choice in choices),
-        ms=sum(choice.ms for choice in choices),
+        ms=round(seconds * 1000),
         error=error,
     )
 

@@ -22,12 +22,16 @@ class Commit(_Value):
     """One commit, named by its short SHA."""
 
     sha: str
-    author: str
-    subject: str
+    author: str = ""
+    subject: str = ""
+    digits: str = ""
+    """All of the SHA, when it matters; made up from the short one when not."""
 
     @property
     def full(self) -> str:
         """The SHA in 40 digits."""
+        if self.digits:
+            return self.digits
         rest = hashlib.sha1(self.sha.encode(), usedforsecurity=False).hexdigest()
         return (self.sha + rest)[:40]
 

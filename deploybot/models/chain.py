@@ -35,6 +35,10 @@ class Chain:
     commands: PlainCommands = field(default_factory=PlainCommands)
     fallback: Model = field(default_factory=OfflinePlanner)
 
+    def asks_a_model(self, prompt: Prompt) -> bool:
+        """Tell whether a model is to choose: there is one, and the words are no plain command."""
+        return bool(self.models) and self.commands.choose(prompt) is None
+
     def next_step(self, prompt: Prompt) -> Choice:
         """Return the choice of the first that makes one; its note says who did not, and why."""
         if choice := self.commands.choose(prompt):

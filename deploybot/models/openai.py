@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import httpx2
 from openai import (
@@ -112,9 +112,10 @@ class OpenAIModel:
             raise
 
     def _chosen(self, prompt: Prompt, spent: _Spent) -> Choice:
+        thread = prompt.messages or ({"role": "user", "content": prompt.text},)
         messages: list[ChatCompletionMessageParam] = [
             {"role": "system", "content": prompt.system},
-            {"role": "user", "content": prompt.text},
+            *cast("tuple[ChatCompletionMessageParam, ...]", thread),
         ]
         problem = ""
         for _ in range(1 + REASKS):

@@ -16,6 +16,7 @@ HELP = (
     "Nothing runs before someone approves it."
 )
 LONGEST_SUBJECT = 80
+LONGEST_WHY = 200
 
 
 def help_with(services: tuple[str, ...], environments: tuple[str, ...]) -> str:
@@ -64,9 +65,9 @@ def finished(now: Situation) -> str:
         needless = _are_live(now.already, " already")
         parts.append(f"{'Also, ' if parts else 'Nothing to deploy: '}{needless}.")
     if rolled and now.tests is not None:
-        why = now.tests.summary
-        short = why if len(why) <= LONGEST_SUBJECT else f"{why[: LONGEST_SUBJECT - 1].rstrip()}…"
-        parts.append(f"The tests on {now.tests.environment} had failed: {short.rstrip('.')}.")
+        why = now.tests.summary.rstrip(".")
+        short = f"{why}." if len(why) <= LONGEST_WHY else f"{why[:LONGEST_WHY].rstrip()}…"
+        parts.append(f"The tests on {now.tests.environment} had failed: {short}")
     return " ".join(parts) or "Nothing was asked for, so nothing was deployed."
 
 
