@@ -15,6 +15,7 @@ from deploybot import pipeline
 from deploybot.approvals import POLICY, ApprovalRequest, Rule
 from deploybot.errors import ConflictError, DuplicateError, ModelUnavailableError
 from deploybot.events import (
+    FACTS,
     ApprovalExpired,
     ApprovalGranted,
     ApprovalRequested,
@@ -30,6 +31,7 @@ from deploybot.events import (
     StepFailed,
     Woke,
 )
+from deploybot.facts import begins_a_turn, facts, rows
 from deploybot.next_step import (
     Change,
     CheckDeployments,
@@ -48,7 +50,7 @@ from deploybot.next_step import (
     Wait,
     to_wire,
 )
-from deploybot.ports import Clockwork, Deployer, EnvironmentRow, Model, Prompt, Store
+from deploybot.ports import Clockwork, Deployer, Model, Prompt, Store
 from deploybot.thread import Status, Thread, thread_id_for
 
 STEP_BUDGET = 20
@@ -63,7 +65,11 @@ CODE = "code"
 
 
 class Agent:
-    """Advances threads: chooses a step, stores it, takes it, stores what came of it."""
+    """Advances threads: chooses a step, stores it, takes it, stores what came of it.
+
+    `wants_facts` tells whether a model will be asked about a prompt; what it would read first is
+    then read before, so that a plain request costs one call.
+    """
 
     def __init__(
         self,
@@ -73,12 +79,14 @@ class Agent:
         deployer: Deployer,
         prompt: Callable[[Thread], Prompt],
         clock: Clockwork,
+        wants_facts: Callable[[Prompt], bool] = lambda _: False,
     ) -> None:
         self._store = store
         self._model = model
         self._deployer = deployer
         self._prompt = prompt
         self._clock = clock
+        self._wants_facts = wants_facts
 
     def advance(self, thread_id: str) -> Thread:
         """Take steps until a person, a timer or an operation must move; return the thread."""
@@ -139,6 +147,11 @@ class Agent:
             )
             return Escalated(at=now, by=by, reason=reason)
         prompt = self._prompt(thread)
+        known = {}
+        if begins_a_turn(thread) and self._wants_facts(prompt):
+            known = facts(self._deployer, thread)
+        if known:
+            return ReadReturned(at=now, by="agent:code", intent=FACTS, result=known)
         try:
             choice = self._model.next_step(prompt)
         except ModelUnavailableError as error:
@@ -287,7 +300,7 @@ class Agent:
             text=step.text,
             requesters=thread.standing.requesters,
             from_thread=thread.id if step.new_thread else "",
-            context=self._context(),
+            context=facts(self._deployer, thread),
             delivery=origin,
         )
         if not step.new_thread:
@@ -301,18 +314,6 @@ class Agent:
         )
         return self._append(thread, finished)
 
-    def _context(self) -> dict[str, Any]:
-        """Fetch what the agent would ask for anyway."""
-        services = tuple(self._deployer.catalog.services)
-        try:
-            return {
-                "live": rows(self._deployer.environments()),
-                "commits": self._deployer.commits(services[0] if services else None, None, 5),
-                "tags": self._deployer.tags(services[0] if services else None, 5),
-            }
-        except DeployError:
-            return {}
-
 
 def rule_of(deployer: Deployer, environment: str) -> Rule:
     """Return who may approve for an environment, as the configuration has it now."""
@@ -324,23 +325,6 @@ def rule_of(deployer: Deployer, environment: str) -> Rule:
         automatic=table.automatic,
         expires_seconds=table.expires_seconds,
     )
-
-
-def rows(environments: tuple[EnvironmentRow, ...]) -> list[dict[str, Any]]:
-    """Return "what's live?" as plain JSON."""
-    return [
-        {
-            "service": row.service,
-            "environment": row.environment,
-            "live": row.live.sha[:7] if row.live else None,
-            "since": f"{row.live.since:%Y-%m-%d %H:%M} UTC" if row.live else None,
-            "verified": bool(row.live and row.live.verified),
-            "held": row.hold.reason if row.hold else None,
-            "running": row.operation is not None,
-            "behind": row.behind,
-        }
-        for row in environments
-    ]
 
 
 def _clamp(limit: int) -> int:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 
 from deploybot import logs
 from deploybot.agent import Agent
@@ -37,7 +38,8 @@ from deploybot.outbound.smtp import SmtpSettings
 from deploybot.outbox import Channel, tellings
 from deploybot.pacing import RedisPacing
 from deploybot.ports import Clockwork, Deployer, People, Prompt
-from deploybot.prompting import Templates, build
+from deploybot.prompting import build
+from deploybot.prompting.renderers import DEFAULT
 from deploybot.queue import Queues
 from deploybot.redaction import Redactor, secrets_in
 from deploybot.redis_safety import client, require_safe
@@ -123,7 +125,8 @@ def build_bot(settings: Settings, configuration: Configuration) -> Bot:
         redactor=redactor,
     )
     deployer = CatalogDeployer(configuration.catalog, store, now)
-    prompt = prompt_builder(configuration)
+    prompt = prompt_builder(configuration, settings.prompts_dir, settings.renderer)
+    planners = chain(settings, configuration, RedisTally(connection))
     mail = mail_settings(settings, configuration, key)
     return Bot(
         settings=settings,
@@ -136,10 +139,11 @@ def build_bot(settings: Settings, configuration: Configuration) -> Bot:
         deployer=deployer,
         agent=Agent(
             store=store,
-            model=chain(settings, configuration, RedisTally(connection)),
+            model=planners,
             deployer=deployer,
             prompt=prompt,
             clock=clock,
+            wants_facts=planners.asks_a_model,
         ),
         operator=Operator(store=store, deployer=deployer, clock=clock, lease=lease),
         channels=tuple(_channels(settings, configuration, store, people, mail)),
@@ -148,9 +152,14 @@ def build_bot(settings: Settings, configuration: Configuration) -> Bot:
     )
 
 
-def prompt_builder(configuration: Configuration) -> Callable[[Thread], Prompt]:
-    """Return what turns a thread into what the model reads."""
-    sources: Templates = templates.read()
+def prompt_builder(
+    configuration: Configuration, own: Path | None = None, renderer: str = DEFAULT
+) -> Callable[[Thread], Prompt]:
+    """Return what turns a thread into what the model reads; `own` is a folder of templates.
+
+    Raises ConfigError when a template there cannot be used.
+    """
+    sources = templates.read(own)
     catalog = configuration.catalog
     approvers = {name: table.approvers for name, table in catalog.environments.items()}
 
@@ -161,8 +170,11 @@ def prompt_builder(configuration: Configuration) -> Callable[[Thread], Prompt]:
             services=tuple(catalog.services),
             environments=tuple(catalog.environments),
             approvers=approvers,
+            renderer=renderer,
         )
 
+    if own is not None:
+        templates.check(own, sources, prompt)
     return prompt
 
 

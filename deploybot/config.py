@@ -18,6 +18,7 @@ from deploy.catalog import Catalog
 from deploybot.errors import ConfigError
 from deploybot.model_tables import BudgetTables, ModelTable
 from deploybot.ports import People, Person
+from deploybot.prompting.renderers import RENDERERS
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("DEPLOYBOT_SWEEP_SECONDS", "10", "how often the clock looks for threads that nobody woke, 0.2 to 60"),
     Setting("DEPLOYBOT_OPERATIONS", "2", "how many deploys and test runs one worker machine carries out at once, 1 to 32"),
     Setting("DEPLOYBOT_FAILPOINT", "", "1 to let tests name, in Redis, the point at which a worker is killed; never where people deploy"),
+    Setting("DEPLOYBOT_PROMPTS_DIR", "", "a folder of your own prompt templates; a file there stands for the one of the same name in prompts/"),
+    Setting("DEPLOYBOT_RENDERER", "tags", "the form in which a model reads a thread: tags, lines or chat"),
     Setting("DEPLOYBOT_MODEL_TIMEOUT", "30", "seconds that one model may take in all before the next one is asked, 1 to 300"),
     Setting("DEPLOYBOT_EMAIL_ADDRESS", "", "the bot's mail address; people reply to it with a code after a plus sign"),
     Setting("DEPLOYBOT_EMAIL_SECRET", "", "the key that the inbound mail service signs with", is_secret=True),
@@ -119,6 +122,8 @@ class Settings:
     sweep_seconds: float
     operations: int
     failpoint: bool
+    prompts_dir: Path | None
+    renderer: str
     model_timeout: float
     email_address: str
     email_secret: SecretStr
@@ -162,6 +167,8 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         sweep_seconds=_number("DEPLOYBOT_SWEEP_SECONDS", text, 0.2, 60),
         operations=int(_number("DEPLOYBOT_OPERATIONS", text, 1, 32)),
         failpoint=text("DEPLOYBOT_FAILPOINT") == "1",
+        prompts_dir=Path(text("DEPLOYBOT_PROMPTS_DIR")) if text("DEPLOYBOT_PROMPTS_DIR") else None,
+        renderer=_one_of("DEPLOYBOT_RENDERER", text, tuple(RENDERERS)),
         model_timeout=_number("DEPLOYBOT_MODEL_TIMEOUT", text, 1, 300),
         email_address=text("DEPLOYBOT_EMAIL_ADDRESS"),
         email_secret=SecretStr(text("DEPLOYBOT_EMAIL_SECRET")),
@@ -266,6 +273,13 @@ def _address(name: str, text: Callable[[str], str], schemes: tuple[str, ...]) ->
     value = text(name)
     if value and urlsplit(value).scheme not in schemes:
         raise _wrong(name, f"it does not begin with {' or '.join(f'{s}://' for s in schemes)}")
+    return value
+
+
+def _one_of(name: str, text: Callable[[str], str], known: tuple[str, ...]) -> str:
+    value = text(name)
+    if value not in known:
+        raise _wrong(name, f"it is none of {', '.join(known)}")
     return value
 
 

@@ -87,6 +87,10 @@ class ScheduleFired(Inbound):
 # -- what the agent did ------------------------------------------------------------
 
 
+FACTS = "facts"
+"""The intent of a read that no step chose: plain code knew that a model would ask for it."""
+
+
 class StepChosen(Fact):
     """The next step, and what chose it. Chosen is not taken: that is the next fact."""
 
@@ -108,6 +112,7 @@ class ReadReturned(Fact):
 
     kind: Literal["read_returned"] = "read_returned"
     intent: str
+    """What was read; `facts` for what plain code read before it asked a model."""
     result: Any
 
 

@@ -1,7 +1,8 @@
 """`threads` and `show`: what the store holds, for people and for scripts."""
 
 import json
-from typing import Any
+import sys
+from typing import Any, cast
 
 from rich.console import Console
 from rich.table import Table
@@ -9,7 +10,7 @@ from rich.text import Text
 
 from deploybot.bootstrap import Bot
 from deploybot.errors import ThreadNotFoundError
-from deploybot.events import EVENT, Event
+from deploybot.events import EVENT, Event, StepChosen
 from deploybot.next_step import to_wire
 from deploybot.thread import Thread
 
@@ -40,13 +41,32 @@ def show_thread(bot: Bot, thread_id: str, *, as_json: bool, prompt: bool) -> Non
             f"There is no thread {thread_id}. `deploybot threads` lists those there are."
         )
     if prompt:
-        built = bot.prompt(thread)
-        print(f"{built.system}\n\n{built.text}")  # noqa: T201
+        _show_prompt(bot, thread, as_json=as_json)
     elif as_json:
         events = [EVENT.dump_python(event, mode="json") for event in thread.events]
         print(json.dumps({"id": thread.id, "status": thread.status, "events": events}))  # noqa: T201
     else:
         _show(thread)
+
+
+def _show_prompt(bot: Bot, thread: Thread, *, as_json: bool) -> None:
+    """Print what was sent before the last step that a prompt led to, or what would be sent now."""
+    sent = [n for n, e in enumerate(thread.events) if isinstance(e, StepChosen) and e.prompt]
+    then = thread
+    note = "No prompt has been made yet; this is what a model would read now."
+    if sent:
+        then = Thread(thread.id).extended(*thread.events[: sent[-1]], head="")
+        chosen = cast("StepChosen", thread.events[sent[-1]])
+        note = f"Before event {sent[-1] + 1}, chosen by {chosen.model} from prompt {chosen.prompt}."
+    built = bot.prompt(then)
+    if sent and built.digest != chosen.prompt:
+        note += f" Templates, services or the form have changed since; they are {built.digest} now."
+    print(note, file=sys.stderr)  # noqa: T201
+    if as_json:
+        system = {"role": "system", "content": built.system}
+        print(json.dumps([system, *built.messages], indent=2, ensure_ascii=False))  # noqa: T201
+    else:
+        print(f"{built.system}\n\n{built.text}")  # noqa: T201
 
 
 def _show(thread: Thread) -> None:

@@ -18,6 +18,7 @@ from deploybot.prompting.words import Templates, Words
 from deploybot.thread import Thread
 
 __all__ = [
+    "DEFAULT",
     "RENDERERS",
     "Renderer",
     "Templates",

@@ -4,10 +4,10 @@ How one event is shown is decided in `showing`, what is not shown at all in `hid
 folded when there is too much in `folding`; this puts them together, the newest turn first.
 """
 
-from deploybot.events import Event, ReadReturned
+from deploybot.events import FACTS, Event, ReadReturned
 from deploybot.prompting import folding
 from deploybot.prompting.hiding import made_good
-from deploybot.prompting.showing import FACTS, Before, show
+from deploybot.prompting.showing import Before, show
 from deploybot.prompting.shown import Entry, Shown
 from deploybot.prompting.words import Words
 from deploybot.thread import Thread

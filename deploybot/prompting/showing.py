@@ -11,6 +11,7 @@ from typing import Any
 from deploy.plan import SHORT, Plan
 from deploybot.approvals import ApprovalRequest
 from deploybot.events import (
+    FACTS,
     Answered,
     AnswerRefused,
     ApiMessageReceived,
@@ -52,8 +53,6 @@ from deploybot.prompting.cutting import cut
 from deploybot.prompting.shown import Entry, Part, Shown
 from deploybot.prompting.words import Words
 
-FACTS = "facts"
-"""The intent of a read that plain code takes before a model is asked."""
 SAID = SlackMessageReceived | EmailReceived | ApiMessageReceived | Answered | ApprovalDenied
 """People's words, which nothing may leave out while they are the last."""
 

@@ -12,13 +12,48 @@ from jinja2 import DictLoader, Environment, StrictUndefined
 
 DEPLOY = "deploy"
 EVENTS = "events.j2"
+BUILT_IN = "built-in/"
+"""Where a team's own template finds the one that it stands for."""
+
+
+_SAMPLES: dict[str, tuple[object, ...]] = {
+    "change": ("deploy", "service", "sha", "environment"),
+    "commit": ("sha", "time", "author", "subject"),
+    "tag": ("name", "sha", "time"),
+    "live": (
+        {
+            "service": "s",
+            "environment": "e",
+            "live": "sha",
+            "since": "time",
+            "held": "why",
+            "verified": False,
+            "behind": 1,
+            "running": True,
+        },
+    ),
+    "try": ("ref_missing",),
+    "letters": (1,),
+    "items": (1,),
+    "turn": ("person", "words", "end"),
+}
+"""Every phrase, with values of the kind that it is said with."""
 
 
 class Words:
-    """The phrases of `events.j2`, as functions of plain values; each returns one text."""
+    """The phrases of `events.j2`, as functions of plain values; each returns one text.
+
+    A team's own file may hold some of them only.
+    """
 
     def __init__(self, environment: Environment) -> None:
-        self._phrases = vars(environment.get_template(EVENTS).module)
+        built_in = vars(environment.get_template(f"{BUILT_IN}{EVENTS}").module)
+        self._phrases = {**built_in, **vars(environment.get_template(EVENTS).module)}
+
+    def check(self) -> None:
+        """Say every phrase once; whatever is wrong with one is raised."""
+        for phrase, values in _SAMPLES.items():
+            self.say(phrase, *values)
 
     def say(self, phrase: str, *values: object) -> str:
         """Return the phrase with the values in it; an unknown one is a KeyError."""
@@ -26,10 +61,11 @@ class Words:
 
 
 class Templates:
-    """All templates; a name that one of them lacks is an error."""
+    """All templates, a team's own in place of those of the same name; a missing name is an error."""
 
-    def __init__(self, sources: Mapping[str, str]) -> None:
-        self._sources = dict(sources)
+    def __init__(self, sources: Mapping[str, str], own: Mapping[str, str] | None = None) -> None:
+        built_in = {f"{BUILT_IN}{name}": source for name, source in sources.items()}
+        self._sources = {**sources, **(own or {}), **built_in}
         self._environment = Environment(
             loader=DictLoader(self._sources),
             undefined=StrictUndefined,
