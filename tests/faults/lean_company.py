@@ -1,0 +1,261 @@
+"""A whole company in two seconds: real store, workers, repository, releases and Slack; quick steps.
+
+Everything is real but the services, which are directories that nobody serves, so that a deploy
+takes milliseconds. People answer by script, as soon as they are asked.
+"""
+
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from deploy.look import Look
+from deploy.records import BeganRecord
+from deploybot.config import read_configuration
+from deploybot.demo.sample_repository import create
+from deploybot.demo.workspace import Person, WorkspaceServer, WorkspaceSettings
+from deploybot.embedded import EmbeddedServer
+from deploybot.inbox import Inbox
+from deploybot.ports import Clockwork
+from deploybot.queue import PREFIX
+from deploybot.redis_safety import client
+from deploybot.store import RedisStore
+
+ROOT = Path(__file__).parent.parent.parent
+SERVICES = ("backend", "frontend")
+ENVIRONMENTS = ("staging", "production")
+CHANNEL = "C0DEPLOYS"
+TOKEN = "xoxb-lean-company"
+LEASE_SECONDS = 1.0
+SWEEP_SECONDS = 0.3
+PATIENCE = 40.0
+"""Seconds that any one thing may take before a test fails."""
+WORKERS = 4
+
+CONFIGURATION = """
+[slack]
+channel = "C0DEPLOYS"
+
+[people]
+ann = {{ name = "Ann", slack = "U0ANN", github = "ann" }}
+ben = {{ name = "Ben", slack = "U0BEN", github = "ben" }}
+eve = {{ name = "Eve", slack = "U0EVE", github = "eve" }}
+
+[repositories]
+shop = {{ path = "{folder}/shop.git" }}
+
+[services.backend]
+repository = "shop"
+path = "backend"
+target = {{ kind = "releases", base = "{folder}/releases", build = {build}, minimum_free_bytes = 0 }}
+
+[services.frontend]
+repository = "shop"
+path = "frontend"
+target = {{ kind = "releases", base = "{folder}/releases", build = {build}, minimum_free_bytes = 0 }}
+
+[environments.staging]
+order = 1
+automatic = true
+tests = ["true"]
+services = {{ backend = {{}}, frontend = {{}} }}
+
+[environments.production]
+order = 2
+approvers = ["ann", "ben"]
+verified_in = "staging"
+allowed_branches = ["main"]
+tests = ["true"]
+services = {{ backend = {{}}, frontend = {{}} }}
+"""
+
+
+def now() -> datetime:
+    """Return the time, as bootstrap would pass it."""
+    return datetime.now(UTC)  # noqa: TID251 (tests have no bootstrap)
+
+
+class LeanCompany:
+    """Starts the company in a folder and ends it; a context manager.
+
+    `build` is the build's commands, `armed` lets `failpoints.arm` kill workers.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        build: tuple[tuple[str, ...], ...] = (("touch", "built"),),
+        armed: bool = True,
+    ) -> None:
+        self.folder = folder
+        self._build = build
+        self._armed = armed
+        self._key = secrets.token_hex(32)
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            server = stack.enter_context(EmbeddedServer.start(self.folder / "redis"))
+            self.url = server.url
+            self.repository = create(self.folder / "shop.git", now())
+            self.workspace = stack.enter_context(WorkspaceServer(_workspace()))
+            config = self.folder / "deploybot.toml"
+            build = json.dumps(self._build)
+            config.write_text(CONFIGURATION.format(folder=self.folder, build=build))
+            configuration = read_configuration(config)
+            self.people = configuration.known_people()
+            self.look = Look(configuration.catalog, clock=now)
+            self.connection = client(self.url)
+            stack.callback(self.connection.close)
+            self.store = RedisStore(
+                self.connection,
+                key=self._key.encode(),
+                now=now,
+                lease_seconds=LEASE_SECONDS,
+                sweep_seconds=SWEEP_SECONDS,
+            )
+            self.clock = Clockwork(now=now, new_id=lambda: secrets.token_hex(6))
+            self.inbox = Inbox(self.store, self.people, self.clock)
+            self.pool = self._start_workers(config)
+            stack.callback(self._end, self.pool)
+            self.until(lambda: len(self.connection.smembers("rq:workers")) >= WORKERS, "workers")
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+
+    def until(self, look: Callable[[], object], what: str) -> None:
+        """Return as soon as `look` returns something true; fail after PATIENCE."""
+        deadline = time.monotonic() + PATIENCE
+        while not look():
+            assert time.monotonic() < deadline, (
+                f"waited {PATIENCE} s, and it did not happen: {what}"
+            )
+            assert self.pool.poll() is None, "the pool has ended"
+            # Slack's pace is for people's eyes; nobody reads along here.
+            self.connection.delete(f"{PREFIX}pace:{CHANNEL}")
+            threading.Event().wait(0.02)
+
+    # -- what can be seen from outside ---------------------------------------------
+
+    def live(self, environment: str, service: str) -> str:
+        """Return the commit that is live, by the target's own word; "" for nothing."""
+        live = self.look.live(service, environment)
+        return live.sha if live else ""
+
+    def begun(self) -> Counter[str]:
+        """Return how often each approval began, by the targets' journals."""
+        return Counter(
+            record.approval_id
+            for environment in ENVIRONMENTS
+            for service in SERVICES
+            for record in self.look.target(service, environment).records()
+            if isinstance(record, BeganRecord)
+        )
+
+    def running(self) -> list[str]:
+        """Return the places in which an operation is running, or stranded."""
+        return [
+            f"{service} on {environment}"
+            for environment in ENVIRONMENTS
+            for service in SERVICES
+            if self.store.operation(service, environment)
+        ]
+
+    def messages(self) -> dict[str, list[dict[str, Any]]]:
+        """Return what is in the channel: thread and key of each message → the messages with it."""
+        workspace, found = self.workspace.workspace, {}
+        with workspace.lock:
+            where = workspace.conversations.by_id[CHANNEL]
+            for message in list(where.messages.values()):
+                shape = where.shape(workspace.settings, message, with_metadata=True)
+                payload = (shape.get("metadata") or {}).get("event_payload", {})
+                name = f"{payload.get('thread')}/{payload.get('key')}"
+                found.setdefault(name, []).append(shape)
+        return found
+
+    def log(self) -> str:
+        """Return what the workers wrote to their log."""
+        return (self.folder / "workers.log").read_text()
+
+    # -- processes -----------------------------------------------------------------
+
+    def kill_whoever_works(self) -> int:
+        """Kill every worker that has a job in hand, and the job, at once; return how many."""
+        busy = [
+            (worker, jobs) for worker in _children(self.pool.pid) if (jobs := _children(worker))
+        ]
+        for worker, jobs in busy:
+            for pid in (worker, *jobs):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+        return len(busy)
+
+    def _start_workers(self, config: Path) -> "subprocess.Popen[bytes]":
+        environ = {
+            **{name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ},  # noqa: TID251 - handed on to a child
+            "PYTHONPATH": str(ROOT),
+            "DEPLOYBOT_CONFIG": str(config),
+            "DEPLOYBOT_STATE_DIR": str(self.folder),
+            "DEPLOYBOT_REDIS_URL": self.url,
+            "DEPLOYBOT_SECRET_KEY": self._key,
+            "DEPLOYBOT_LEASE_SECONDS": str(LEASE_SECONDS),
+            "DEPLOYBOT_SWEEP_SECONDS": str(SWEEP_SECONDS),
+            "DEPLOYBOT_FAILPOINT": "1" if self._armed else "",
+            "SLACK_BOT_TOKEN": TOKEN,
+            "SLACK_SIGNING_SECRET": "s" * 32,
+            "SLACK_API_URL": f"{self.workspace.url}/api/",
+        }
+        with (self.folder / "workers.log").open("ab") as log:
+            return subprocess.Popen(
+                (sys.executable, "-m", "workers"),
+                env=environ,
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    @staticmethod
+    def _end(pool: "subprocess.Popen[bytes]") -> None:
+        pool.terminate()
+        try:
+            pool.wait(20)
+        except subprocess.TimeoutExpired:
+            pool.kill()
+            pool.wait()
+
+
+def _children(pid: int) -> tuple[int, ...]:
+    try:
+        return tuple(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
+    except (FileNotFoundError, ProcessLookupError):
+        return ()
+
+
+def _workspace() -> WorkspaceSettings:
+    people = (("U0ANN", "ann"), ("U0BEN", "ben"), ("U0EVE", "eve"))
+    return WorkspaceSettings(
+        bot_token=TOKEN,
+        signing_secret="s" * 32,
+        people=tuple(Person(id=user, name=name) for user, name in people),
+    )

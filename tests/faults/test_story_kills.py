@@ -1,0 +1,43 @@
+"""The story, with a worker killed before or after each event that workers store: the same end."""
+
+from collections.abc import Iterator
+
+import pytest
+from faults.lean_company import LeanCompany
+from faults.told_story import ToldStory
+
+from deploybot.failpoints import COUNT
+
+APPENDS = 28
+"""How often workers append in one undisturbed story."""
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LeanCompany]:
+    """One company for all stories, each of which is about another commit."""
+    with LeanCompany(tmp_path_factory.mktemp("lean")) as running:
+        yield running
+
+
+def test_the_story_is_as_long_as_the_kills_below_believe(company: LeanCompany) -> None:
+    story = ToldStory(company)
+
+    story.play()
+
+    assert story.wrong() == []
+    assert int(company.connection.get(COUNT) or 0) == APPENDS
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("number", range(1, APPENDS + 1))
+def test_the_story_ends_well_with_a_worker_killed_at_any_append(
+    company: LeanCompany, number: int, when: str
+) -> None:
+    story = ToldStory(company)
+
+    story.play(f"append:{number}:{when}")
+
+    assert story.died == 1
+    assert story.wrong() == []
