@@ -266,7 +266,7 @@ def _verify(thread: Thread, turn: tuple[Event, ...], catalog: Catalog) -> NextSt
         environment = untested(turn, catalog)
         if environment:
             return RunTests(environment=environment)
-        return _last_word(turn)
+        return _last_word(turn, catalog)
     return None
 
 
@@ -284,15 +284,29 @@ def untested(turn: tuple[Event, ...], catalog: Catalog) -> str | None:
     )
 
 
-def _last_word(turn: tuple[Event, ...]) -> NextStep | None:
-    return next(
-        (
-            event.step
-            for event in reversed(turn)
-            if isinstance(event, StepChosen) and isinstance(event.step, DoneForNow)
-        ),
-        None,
-    )
+def _last_word(turn: tuple[Event, ...], catalog: Catalog) -> NextStep | None:
+    """Return what the agent had to say, and what plain code keeps from being changed."""
+    for event in reversed(turn):
+        if isinstance(event, StepChosen) and isinstance(event.step, DoneForNow):
+            message = " ".join((event.step.message, *_held(turn, catalog)))
+            return event.step.model_copy(update={"message": message})
+    return None
+
+
+def _held(turn: tuple[Event, ...], catalog: Catalog) -> list[str]:
+    """Say of each service that was rolled back here that it is held, and who frees it."""
+    without_settled = tuple(event for event in turn if not isinstance(event, DeployResolved))
+    plans = [changed.plan for changed in went_live(without_settled)]
+    places = [
+        (plan.service, plan.environment)
+        for plan in plans
+        if plan.action == "roll_back" and catalog.environments[plan.environment].hold_after_rollback
+    ]
+    return [
+        f"`{service}` on {environment} is held until an approver says "
+        f"“unlock {service} on {environment}”."
+        for service, environment in dict.fromkeys(places)
+    ]
 
 
 def _failed(thread: Thread, failed: TestsFailed) -> NextStep:

@@ -28,9 +28,9 @@ def run(directory: Path, *, port: int, ends: bool) -> int:
         console.print(f"  Slack      [link={access.workspace}]{access.workspace}[/]")
         for environment, table in access.releases.items():
             console.print(f"  {environment:<10} [link={table['frontend']}]{table['frontend']}[/]")
-        console.print(f"  state      {access.state}  (demo.json says how tools reach it)\n")
+        console.print(f"  state      {access.state}  (demo.json says how tools reach it)")
         try:
-            Player(company, say=lambda text: console.print(text, markup=False)).play()
+            Player(company, say=lambda text: _line(console, text)).play()
         except BrokenStepError as broken:
             sys.stderr.write(f"\nBROKEN at {broken}\nLogs: {access.state}/logs\n")
             return 1
@@ -44,6 +44,12 @@ def run(directory: Path, *, port: int, ends: bool) -> int:
         )
         _stay(company, console, stop)
     return 0
+
+
+def _line(console: Console, text: str) -> None:
+    """Print a line of the story; what begins at the margin is a heading."""
+    heading = not text.startswith(" ")
+    console.print(text, markup=False, style="bold" if heading else None)
 
 
 def _stay(company: Company, console: Console, stop: threading.Event) -> None:

@@ -44,15 +44,16 @@ class Player:
     # -- steps 1 to 17 -------------------------------------------------------------
 
     def _first_release(self) -> None:
+        self._begin("A release")
         hands = self.hands
         sha, pipeline = self._merge("1 · Eve merges a pull request; GitHub says that main moved")
-        thread = self._through_staging(sha, pipeline)
+        thread = self._through_staging(sha, pipeline, again=False)
         self._tell("5 · the agent answers deploy_frontend for production")
         first = self._request(thread, "frontend")
         self._tell("6 · a card in the channel: what would run, with Approve and Deny")
         card = self._card(first)
         shown = self.hands.read(card)
-        for fact in (sha, "frontend", "production", "Ann", "Ben"):
+        for fact in (sha, "frontend", "production", "Checked", "staging", "Ann", "Ben", "Until"):
             self._expect(fact in shown, f"the card names {fact}")
         stale = buttons_of(card)["approve"]
         self._tell("7 · Ben denies: “can you deploy the backend first?”")
@@ -89,6 +90,7 @@ class Player:
     # -- around it -----------------------------------------------------------------
 
     def _small_talk(self) -> None:
+        self._begin("Around it")
         self._tell("· Ann asks what's live")
         sha = self.hands.live("production", "backend")
         self._answered("ann", "<@U0DEPLOYBOT> what's live?", sha[:7])
@@ -98,12 +100,13 @@ class Player:
         self._answered("eve", "<@U0DEPLOYBOT> deploy backend v9.9.9 to staging", "v9.9.9")
 
     def _by_mail(self) -> None:
+        self._begin("By mail")
         sha, pipeline = self._merge("· another pull request is merged")
         thread = self._through_staging(sha, pipeline)
         request = self._request(thread, None)
         self._deny("ann", request, "stop, I will ask for it by mail")
         self._status(thread, "done", "awaiting_input")
-        self._tell("· Ann asks by email: “please deploy the backend SHA to production”")
+        self._tell(f"· Ann asks by email: “please deploy backend {sha[:12]} to production”")
         before, seen = set(self.hands.threads()), len(self._mails_to("ben"))
         text = f"please deploy backend {sha[:12]} to production"
         self.hands.send_mail("ann", "The backend, please", text)
@@ -127,6 +130,7 @@ class Player:
     # -- step 18 -------------------------------------------------------------------
 
     def _bad_release(self) -> None:
+        self._begin("A release that fails, and the way back")
         good = {service: self.hands.live("production", service) for service in SERVICES}
         sha, pipeline = self._merge("18 · a pull request that will fail in production", broken=True)
         thread = self._through_staging(sha, pipeline)
@@ -181,8 +185,13 @@ class Player:
     # -- pieces --------------------------------------------------------------------
 
     def _tell(self, text: str) -> None:
+        """Say what happens next: `number · words`, or `· words`."""
         self._step = text
-        self._say(f"  {text}")
+        number, _, words = text.partition("· ")
+        self._say(f"  {number.strip() or '·':>2}  {words}")
+
+    def _begin(self, title: str) -> None:
+        self._say(f"\n{title}")
 
     def _expect(self, holds: bool, what: str) -> None:  # noqa: FBT001 - reads as a sentence
         if not holds:
@@ -193,14 +202,16 @@ class Player:
         sha = merge(self._company, self.hands, broken=broken)
         return sha, thread_id_for("github", "shop", "refs/heads/main", sha)
 
-    def _through_staging(self, sha: str, pipeline: str) -> str:
-        self._tell(f"2 · plain code deploys {sha[:7]} to staging")
+    def _through_staging(self, sha: str, pipeline: str, *, again: bool = True) -> str:
+        """See a commit through staging; only the first time are the steps counted."""
+        two, three, four = ("", "", "") if again else ("2 ", "3 ", "4 ")
+        self._tell(f"{two}· plain code deploys {sha[:7]} to staging")
         self._is_live("staging", sha)
-        self._tell("3 · plain code runs the end-to-end tests against staging; they pass")
+        self._tell(f"{three}· plain code runs the end-to-end tests against staging; they pass")
         passed = self._event(pipeline, "tests_passed")
         self._expect(passed["environment"] == "staging", "the tests passed on staging")
         self._tell(
-            f"4 · plain code starts the agent's thread: “deploy SHA {sha[:7]} to production”"
+            f"{four}· plain code starts the agent's thread: “deploy SHA {sha[:7]} to production”"
         )
         text = f"deploy SHA {sha[:7]} to production"
         thread = thread_id_for(f"handed-over:{pipeline}:{text}")
