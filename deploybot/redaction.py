@@ -35,13 +35,13 @@ _KEPT = frozenset(
 
 _WORDS = ("password", "passwd", "secret", "token", "apikey", "api_key", "access_key", "private_key")
 """Names of variables that end in something like it hold a secret."""
-_GAP = r"(?:\s|\\[nr])+"
-_LINE = r"[a-z0-9+/=]{16,76}(?![a-z0-9+/=])"
+_GAP = r"(?:\s|\\[nr])*"
+_LINE = r"[a-z0-9+/=]{16,}+"
 _LAST = r"(?:[a-z0-9+/=]{1,15}(?![a-z0-9+/=]))"
 _GIVEN = r"(?:[\"']?\s{0,3}=\s{0,3}[\"']?|\"\s{0,3}:\s{0,3}\")"
 _END = r"-----END [a-z ]{0,30}PRIVATE KEY-----"
 _INNER = (
-    rf"(?:{_GAP}(?:(?:Proc-Type|DEK-Info):[^\n]{{0,200}}|{_LINE}))*"
+    rf"(?:{_GAP}(?:(?:Proc-Type|DEK-Info):[^\n\\]{{0,200}}|{_LINE}))*"
     rf"(?:{_GAP}{_LAST}(?={_GAP}-----END))?"
 )
 _LOOKS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
@@ -84,6 +84,10 @@ _LOOKS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
 """What gives a pattern away, and the pattern, of which the first group stays; where the first is in
 lower case, case does not matter."""
 
+_BODY = re.compile(r"\s*(?=\S*[A-Z])(?=\S*[a-z])(?=\S*[0-9+/])[A-Za-z0-9+/]{60,76}={0,2}\s*")
+"""One line out of the middle of a private key, should its first and last lines be elsewhere."""
+_MAYBE_BODY = re.compile(r"\"(?=[a-z0-9+/]*[A-Z])[A-Za-z0-9+/]{60,76}={0,2}\"")
+
 
 class Redactor:
     """Knows some secrets by value, and what secrets look like.
@@ -103,6 +107,8 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """Return the text with REMOVED in place of each secret; the same text when there is none."""
+        if _BODY.fullmatch(text):
+            return REMOVED
         if not self._may_hold_some(text):
             return text
         for form in self._forms:
@@ -117,9 +123,8 @@ class Redactor:
 
     def lines(self, lines: Sequence[str]) -> tuple[str, ...]:
         """Return lines of output; fewer when a secret spanned several."""
-        whole = "\n".join(lines)
-        clean = self.text(whole)
-        return tuple(lines) if clean == whole else tuple(clean.split("\n"))
+        clean = self.text("\n".join(lines)).split("\n") if lines else ()
+        return tuple(REMOVED if _BODY.fullmatch(line) else line for line in clean)
 
     def plain(self, value: Any) -> Any:  # noqa: PLR0911 - a case a type
         """Return plain JSON, or models in it, with every text in it made clean."""
@@ -141,7 +146,8 @@ class Redactor:
 
     def fact(self, fact: _Model) -> _Model:
         """Return an event with all text in it made clean, but names and what decides what runs."""
-        return self._inside(fact) if self._may_hold_some(fact.model_dump_json()) else fact
+        text = fact.model_dump_json()
+        return self._inside(fact) if self._may_hold_some(text) or _MAYBE_BODY.search(text) else fact
 
     def _inside(self, model: _Model) -> _Model:
         given = {name: getattr(model, name) for name in type(model).model_fields}
