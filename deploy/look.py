@@ -70,7 +70,7 @@ class Look:
         refusal = policy.check(plan, self._facts(here, plan, requester), self.catalog)
         if refusal is not None:
             raise RefusedError(refusal)
-        return plan
+        return plan.model_copy(update={"checks": policy.passed(plan, self.catalog)})
 
     def live(self, service: str, environment: str) -> Live | None:
         """Return what is live, by the target's own word; raises RefusedError for unknown names."""

@@ -54,6 +54,8 @@ class Plan(BaseModel):
     config_hash: str
     commits: tuple[Commit, ...] = ()
     commits_total: int = 0
+    checks: tuple[str, ...] = ()
+    """What was checked and holds, each in a few words."""
     warnings: tuple[str, ...] = ()
 
     def decides(self) -> dict[str, object]:

@@ -69,6 +69,19 @@ def check(plan: Plan, facts: Facts, catalog: Catalog) -> Refusal | None:
     return next((refusal for refusal in refusals if refusal is not None), None)
 
 
+def passed(plan: Plan, catalog: Catalog) -> tuple[str, ...]:
+    """Return in a few words each what the chain has found to hold, for people who decide."""
+    table = catalog.environments[plan.environment]
+    if plan.action == "roll_back":
+        return (f"was live on {plan.environment} before",)
+    found = []
+    if table.verified_in is not None:
+        found.append(f"live on {table.verified_in}, where its tests passed")
+    if table.allowed_branches:
+        found.append(f"on {' or '.join(table.allowed_branches)}")
+    return (*found, "nothing holds or changes it now")
+
+
 def _allowed_branch(plan: Plan, facts: Facts, catalog: Catalog) -> Refusal | None:
     if plan.action == "roll_back" or facts.on_allowed_branch:
         return None

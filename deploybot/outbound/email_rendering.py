@@ -139,6 +139,7 @@ def _facts(request: ApprovalRequest, people: People) -> tuple[Fact, ...]:
         Fact("Approvers", (approvers or "nobody") + quorum),
         Fact("Until", f"{until.day} {until:%B %Y, %H:%M} UTC"),
         Fact("Commits", str(plan.commits_total), _commits(plan)),
+        Fact("Checked", ", ".join(_line(check) for check in plan.checks)),
         Fact("Steps", _names(plan), tuple(_line(step.says) for step in plan.steps)),
     ]
     return tuple(fact for fact in facts if fact.value not in ("", "0"))

@@ -154,6 +154,9 @@ def _to_decide(request: ApprovalRequest) -> list[Json]:
         blocks.append(rich(asked, quote(request.asked, 600)))
     blocks += _commits(request.plan, "go live", "are taken back")
     blocks += _warnings(request.plan)
+    if request.plan.checks:
+        checks = " · ".join(line(check, 120) for check in request.plan.checks[:8])
+        blocks.append({"type": "context", "elements": [_plain(f"✓ Checked: {checks}")]})
     blocks.append(_small(_steps(request.plan)))
     if request.reason:
         reason = line(f"deploybot's reason: {request.reason}", 600)

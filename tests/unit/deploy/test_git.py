@@ -151,7 +151,7 @@ def test_the_log_is_newest_first_and_no_longer_than_asked_for(sample, repository
     assert len(commits) == 3
     assert commits[0].sha == sample.head()
     assert commits[0].subject.startswith("Merge pull request #")
-    assert commits[1].email == "eve@shop.example"
+    assert commits[1].email == "eve@harbour.example"
     assert commits[0].at.tzinfo is not None
 
 
