@@ -298,7 +298,8 @@ class Agent:
             by="agent:code",
             agent=step.agent,
             text=step.text,
-            requesters=thread.standing.requesters,
+            # what code itself asks for, such as a roll back, any approver may approve
+            requesters=thread.standing.requesters if step.new_thread else (),
             from_thread=thread.id if step.new_thread else "",
             context=facts(self._deployer, thread),
             delivery=origin,

@@ -211,8 +211,12 @@ def _fold(before: Standing, event: Event, status: Status) -> Standing:  # noqa: 
         case BranchUpdated():
             now |= {"agent": "pipeline", "requesters": (event.pusher,), "asked": event.subject}
         case HandedOver():
-            asked = event.requesters or before.requesters
-            now |= {"agent": event.agent, "requesters": asked, "asked": event.text, "steps": 0}
+            now |= {
+                "agent": event.agent,
+                "requesters": event.requesters,
+                "asked": event.text,
+                "steps": 0,
+            }
         case StepChosen():
             by_model = event.model != "code"
             now |= {"pending": event, "steps": before.steps + by_model}

@@ -135,7 +135,7 @@ def _facts(request: ApprovalRequest, people: People) -> tuple[Fact, ...]:
     facts = [
         Fact("Change", f"{before} → {plan.sha[:SHORT]}"),
         Fact("Commit", plan.sha, code=True),
-        Fact("Asked by", asked_by or "nobody by name", _quoted(request.asked)),
+        Fact("Asked by", asked_by or "deploybot", _quoted(request.asked)),
         Fact("Approvers", (approvers or "nobody") + quorum),
         Fact("Until", f"{until.day} {until:%B %Y, %H:%M} UTC"),
         Fact("Commits", str(plan.commits_total), _commits(plan)),

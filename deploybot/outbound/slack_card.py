@@ -143,7 +143,7 @@ def _may_approve(card: Card, people: People) -> str:
 
 
 def _asker(request: ApprovalRequest, people: People) -> str:
-    return ", ".join(people.name(person) for person in request.requesters[:5]) or "nobody"
+    return ", ".join(people.name(person) for person in request.requesters[:5]) or "deploybot"
 
 
 def _to_decide(request: ApprovalRequest) -> list[Json]:
