@@ -11,17 +11,24 @@ LONGEST_LIST = 30
 
 def cut(value: Any, words: Words) -> Any:
     """Return the value as plain JSON, its long texts and lists cut at any depth."""
+    if _is_short(value):
+        return value
     match value:
-        case str():
-            return text(value, words)
-        case None | bool() | int() | float():
-            return value
         case list() | tuple():
             return [cut(item, words) for item in _items(value, words)]
         case dict():
-            return {text(str(key), words): cut(item, words) for key, item in value.items()}
+            return {
+                key if _is_short(key) else text(str(key), words): cut(item, words)
+                for key, item in value.items()
+            }
+        case None | bool() | int() | float():
+            return value
         case _:
             return text(str(value), words)
+
+
+def _is_short(value: Any) -> bool:
+    return type(value) is str and len(value) <= LONGEST_TEXT
 
 
 def text(value: str, words: Words, longest: int = LONGEST_TEXT) -> str:

@@ -18,8 +18,10 @@ from deploybot.prompting import cutting
 from deploybot.prompting.shown import Shown
 from deploybot.prompting.words import Words
 
-MOST_ENTRIES = 150
-"""So many entries of one turn are shown at most."""
+MOST_ENTRIES = 120
+"""So many entries are shown at most."""
+MOST_EVENTS = 300
+"""So many events of the newest turn are looked at: more than a model is let do by itself."""
 TURNS_TOLD = 8
 """So many folded turns get a line; the others are counted."""
 LONGEST_LINE = 160
@@ -35,50 +37,50 @@ def turns(events: tuple[Event, ...]) -> list[tuple[Event, ...]]:
     return [events[a:b] for a, b in pairwise(bounds)]
 
 
-def size(entry: Shown) -> int:
-    """Estimate how many tokens an entry takes."""
-    return _size(entry.body) + len(entry.tag) * 2 // BYTES_A_TOKEN + 3
+def size(entries: tuple[Shown, ...]) -> int:
+    """Estimate how many tokens the entries take."""
+    return sum(map(_size, entries))
 
 
-def _size(body: object) -> int:
-    match body:
-        case str():
-            return len(body.encode(errors="replace")) // BYTES_A_TOKEN + 1
-        case dict():
-            return sum(_size(key) + _size(value) + 1 for key, value in body.items())
-        case list():
-            return sum(_size(item) + 1 for item in body)
-        case _:
-            return 2
+def _size(entry: Shown) -> int:
+    written = f"{entry.tag}{entry.tag}{entry.body}"
+    return len(written.encode(errors="replace")) // BYTES_A_TOKEN
 
 
-def within(turn: tuple[Shown, ...], words: Words, budget: int) -> tuple[tuple[Shown, ...], int]:
-    """Return the newest turn, its middle left out if it is too long, and what it takes.
+def ends(turn: tuple[Event, ...]) -> tuple[tuple[Event, ...], int]:
+    """Return the event that began a turn and its newest ones, and how many there are between."""
+    gap = len(turn) - 1 - MOST_EVENTS
+    return (turn, 0) if gap <= 0 else ((turn[0], *turn[-MOST_EVENTS:]), gap)
 
-    The words that began it stay, and so do people's last words and everything after them.
+
+def within(turn: tuple[Shown, ...], budget: int, gap: int) -> tuple[Shown, ...]:
+    """Return the newest turn, its middle left out if it is too long.
+
+    The words that began it stay, and so do people's last words and the last question. `gap` counts
+    what is missing already behind the first entry.
     """
-    sizes = [size(entry) for entry in turn]
-    total = sum(sizes)
-    if total <= budget and len(turn) <= MOST_ENTRIES:
-        return turn, total
-    must = {0, len(turn) - 1, *_last_said(turn)}
-    left = budget - sum(sizes[at] for at in must)
-    kept = set(must)
+    if not turn:
+        return ()
+    sizes = [_size(entry) for entry in turn]
+    kept = {0, len(turn) - 1, *_last_said(turn)}
+    left = budget - sum(sizes[at] for at in kept)
     for at in range(len(turn) - 1, 0, -1):
-        if at in must:
-            continue
-        left -= sizes[at]
+        left -= 0 if at in kept else sizes[at]
         if left < 0 or len(kept) >= MOST_ENTRIES:
             break
         kept.add(at)
-    shown: list[Shown] = []
+    found: list[Shown] = []
+    missing = 0
     for at, entry in enumerate(turn):
-        if at in kept:
-            shown.append(entry)
-        elif shown[-1].tag != "left_out":
-            count = next((n for n in range(at, len(turn)) if n in kept), len(turn)) - at
-            shown.append(Shown("left_out", {"events": count}, "happened"))
-    return tuple(shown), sum(map(size, shown))
+        missing += gap if at == 1 else 0
+        if at not in kept:
+            missing += 1
+            continue
+        if missing:
+            found.append(Shown("left_out", {"events": missing}, "happened"))
+            missing = 0
+        found.append(entry)
+    return tuple(found)
 
 
 def _last_said(turn: tuple[Shown, ...]) -> set[int]:

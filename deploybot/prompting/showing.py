@@ -47,10 +47,18 @@ from deploybot.events import (
     TestsPassed,
     Woke,
 )
-from deploybot.next_step import DoneForNow, HandOver, NothingToDo, RequestHumanInput, to_wire
+from deploybot.next_step import (
+    Deploy,
+    DoneForNow,
+    HandOver,
+    NextStep,
+    NothingToDo,
+    RequestHumanInput,
+    RollBack,
+)
 from deploybot.prompting import rows
 from deploybot.prompting.cutting import cut
-from deploybot.prompting.shown import Entry, Part, Shown
+from deploybot.prompting.shown import Entry, Part, Shown, intent_of
 from deploybot.prompting.words import Words
 
 SAID = SlackMessageReceived | EmailReceived | ApiMessageReceived | Answered | ApprovalDenied
@@ -69,12 +77,15 @@ class Before:
     """The change proposed last."""
 
 
-def show(event: Event, before: Before, words: Words, *, is_last: bool = False) -> Shown | None:
+def show(
+    event: Event, before: Before, words: Words, *, is_last: bool, has_facts: bool
+) -> Shown | None:
     """Return what is shown of the event, or None; remember it in `before`.
 
-    `is_last` tells that the model moves next, for what only the last entry needs to say.
+    `is_last` tells that the model moves next, for what only the last entry needs to say;
+    `has_facts` that none have been fetched since the event brought some.
     """
-    entry = _entry(event, before, words, is_last=is_last)
+    entry = _entry(event, before, words, is_last=is_last, has_facts=has_facts)
     before.chosen = event if isinstance(event, StepChosen) else None
     if isinstance(event, ApprovalRequested):
         before.request = event.request
@@ -107,7 +118,7 @@ _OUTCOMES = (
 
 
 def _entry(  # noqa: C901, PLR0911, PLR0912 - one flat table, a case an event
-    event: Event, before: Before, words: Words, *, is_last: bool
+    event: Event, before: Before, words: Words, *, is_last: bool, has_facts: bool
 ) -> Entry | None:
     match event:
         case SlackMessageReceived(by=by, name=name, text=text):
@@ -123,18 +134,18 @@ def _entry(  # noqa: C901, PLR0911, PLR0912 - one flat table, a case an event
         case ScheduleFired(name=name, text=text):
             return "schedule", {"name": name, "text": text}
         case HandedOver(agent=agent, text=text, context=context):
-            facts = rows.facts(context, words, event.at)
+            facts = rows.facts(context, words, event.at) if has_facts else {}
             return "handed_over", _given(to=agent, text=text, **facts)
         case StepChosen(step=HandOver()):
             return None
         case StepChosen(step=step):
-            return _step(to_wire(step))
+            return _step(step)
         case ReadReturned(intent=intent, result=result) if intent == FACTS:
-            return FACTS, rows.facts(result, words, event.at)
+            return (FACTS, rows.facts(result, words, event.at)) if has_facts else None
         case ReadReturned(intent=intent, result=result):
             return _tag(f"{intent}_result"), rows.lines(intent, result, words, event.at)
         case StepFailed(intent=intent, code=code, error=error):
-            told = before.chosen is not None and to_wire(before.chosen.step)["intent"] == intent
+            told = before.chosen is not None and intent_of(before.chosen.step) == intent
             named = "" if told else intent
             hint = words.say("try", code) if is_last else ""
             return "error", _given(step=named, code=code, error=error, **{"try": hint})
@@ -198,13 +209,17 @@ def _tag(name: str) -> str:
     return name if _TAG.fullmatch(name) else "step"
 
 
-def _step(wire: dict[str, Any]) -> Entry:
-    intent = str(wire["intent"])
+def _step(step: NextStep) -> Entry:
+    intent = intent_of(step)
     tag = _tag(intent)
     named = {} if tag == intent else {"intent": intent}
-    without = ("intent", "limit", "urgency", "format")  # the result, or the answer, shows them
-    given = {k: v for k, v in wire.items() if k not in without and v not in (None, "", [])}
+    told = _IN_THE_NAME if isinstance(step, Deploy | RollBack) else _SHOWN_BY_THE_RESULT
+    given = {k: v for k, v in step if k not in told and v not in (None, "", (), [])}
     return tag, {**named, **given}
+
+
+_SHOWN_BY_THE_RESULT = frozenset({"intent", "limit", "urgency", "format"})
+_IN_THE_NAME = frozenset({"intent", "service"})
 
 
 def _tests(environment: str, summary: str, live: dict[str, str]) -> dict[str, Any]:

@@ -3,11 +3,20 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from deploybot.next_step import Deploy, NextStep, RollBack
+
 Entry = tuple[str, Any]
 """A tag's name, and its body."""
 
 Part = Literal["said", "chose", "came_of_it", "happened"]
 """A person's words; a step that the agent chose; what came of it; anything else."""
+
+
+def intent_of(step: NextStep) -> str:
+    """Return the step's name on the wire: `deploy` of `backend` is `deploy_backend`."""
+    if isinstance(step, Deploy | RollBack):
+        return f"{step.intent}_{step.service}"
+    return step.intent
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,3 +116,36 @@ def _result(name: str, body: Any) -> Message:
 
 def _json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
+
+
+# -- the seed's own form, for comparison -------------------------------------------
+
+
+def literal(messages: list[Message]) -> str:
+    """Return the chat as tags with indented, quoted bodies that repeat the intent."""
+    return "\n\n".join(map(_tagged, messages))
+
+
+def _tagged(message: Message) -> str:
+    if message["role"] == "tool":
+        return _tag(f"{message['tool_call_id']}_result", json.loads(message["content"]))
+    if calls := message.get("tool_calls"):
+        function = calls[0]["function"]
+        fields = json.loads(function["arguments"])
+        return _tag(function["name"], {"intent": function["name"], **fields})
+    if message["role"] == "user":
+        by, _, text = message["content"].partition(": ")
+        return _tag("slack_message", {"from": by, "text": text})
+    said = {"intent": "done_for_now", "message": message["content"]}
+    return _tag("done_for_now", said)
+
+
+def _tag(name: str, body: Any) -> str:
+    rows = [body] if isinstance(body, dict) else body
+    indent = "    " if isinstance(body, dict) else "      "
+    records = [
+        "\n".join(f"{indent}{key}: {_json(value)}" for key, value in row.items()) for row in rows
+    ]
+    if not isinstance(body, dict):
+        records = [f"    - {record.lstrip()}" for record in records]
+    return "\n".join((f"<{name}>", *records, f"</{name}>"))

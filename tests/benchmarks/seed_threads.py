@@ -4,6 +4,8 @@ One person asks for the latest release, names a tag that does not exist, is deni
 services and asks what else there is: real turns, with commits and tags as git gives them.
 """
 
+from typing import Any
+
 from planning import Play
 
 from deploybot.events import (
@@ -53,6 +55,14 @@ class Told:
         return Choice(self.steps.pop(0), "seed", 900, 40)
 
 
+class SeedPlay(Play):
+    """A play in which the refs of the story name its commits."""
+
+    def _card(self, action: Any, service: str, ref: str, environment: str) -> Play:
+        named = {sha[:7]: sha for sha, *_ in COMMITS} | {name: sha for name, sha, _ in TAGS}
+        return super()._card(action, service, full(named[ref]), environment)
+
+
 def full(short: str) -> str:
     """Return a whole commit name that begins like this."""
     return (short * 4)[:40]
@@ -76,7 +86,7 @@ def deploy(service: str, ref: str, reason: str, environment: str = "production")
 
 def whole() -> Thread:
     """Play the story to its end."""
-    play = Play(
+    play = SeedPlay(
         Told(
             deploy("backend", "v1.4.3", "the tag that Alex asked for"),
             ListGitTags(service="backend", limit=5),
