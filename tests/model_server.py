@@ -245,7 +245,7 @@ def _rolling_back(
 
 def _asked_for(entries: tuple[tuple[str, Any], ...]) -> dict[str, Any]:
     """Answer the questions that are asked around the story."""
-    tag, body = entries[-1]
+    tag, body = next(entry for entry in reversed(entries) if entry[0] != "facts")
     if tag == "error":
         ask = {"format": "free_text", "choices": [], "urgency": "low", "context": body["error"]}
         return {"intent": "request_human_input", "question": "Which ref do you mean?", **ask}
