@@ -1,6 +1,7 @@
 """The deploy package as the loop needs it: plans, facts, runs and tests over one catalog."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +14,18 @@ from deploy.plan import SHORT, Commit, Plan
 from deploy.policy import check_environment
 from deploy.target import Guard, Live, Order, Outcome, Probe, Report, TestReport
 from deploybot.ports import EnvironmentRow, Store
+
+_ORDERS = re.compile(
+    r"</?[a-z]+_[a-z_]+>|<!(?:channel|here|everyone)>|\bapproved: *(?:true|yes)\b"
+    r"|\b(?:ignore|forget|disregard)\b.{0,20}\b(?:rules|instructions|prompt)\b"
+    r"|\b(?:no|without|skip|needs? no)\b.{0,12}\bapproval\b|\bapproval is not needed\b",
+    re.IGNORECASE,
+)
+_HIDDEN = re.compile(
+    "[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\u200b\\u200e\\u200f\\u2028-\\u202e\\u2060-\\u2069\\ufeff"
+    "\\U000e0000-\\U000e007f]"
+)
+"""Control, zero-width, text-direction and tag characters; joiners, which scripts and emoji need, are fine."""
 
 
 class CatalogDeployer:
@@ -32,7 +45,8 @@ class CatalogDeployer:
     def plan(self, action: str, service: str, ref: str | None, environment: str) -> Plan:
         """Resolve and check everything; raises RefusedError with a reason code."""
         kind = "roll_back" if action == "roll_back" else "deploy"
-        return self._look.plan(kind, service, ref, environment)  # type: ignore[arg-type]
+        plan = self._look.plan(kind, service, ref, environment)  # type: ignore[arg-type]
+        return plan.model_copy(update={"warnings": (*plan.warnings, *_hostile(plan))})
 
     def commits(self, service: str | None, ref: str | None, limit: int) -> list[dict[str, Any]]:
         """Return commits as plain JSON, newest first."""
@@ -100,6 +114,16 @@ class CatalogDeployer:
     def _running(self, service: str, environment: str) -> str | None:
         operation = self._store.operation(service, environment)
         return f"Operation {operation.id}" if operation else None
+
+
+def _hostile(plan: Plan) -> Iterator[str]:
+    """Yield a warning when a commit's words are meant for the bot, or hide something from people."""
+    for commit in plan.commits:
+        words = f"{commit.author} {commit.subject}"
+        if _ORDERS.search(words):
+            yield f"{commit.sha[:SHORT]} contains text that looks like commands to the bot."
+        elif _HIDDEN.search(words):
+            yield f"{commit.sha[:SHORT]} contains characters that nobody can see."
 
 
 def _commit(commit: Commit) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from deploybot.outbound.slack_card import card_blocks, card_text
@@ -18,7 +18,7 @@ from deploybot.outbound.slack_rich import (
     ticked,
     words,
 )
-from deploybot.outbound.slack_text import clean, escape, line
+from deploybot.outbound.slack_text import clean, escape, line, unsigned
 from deploybot.outbox import Asked, Card, Opening, Said, Telling
 from deploybot.ports import People
 
@@ -63,6 +63,8 @@ def draw(telling: Telling, look: Look) -> Drawing:
         case Opening():
             text = _began(telling, look.people)
             return _drawing(escape(text, 3000), _opening(telling, text, look))
+        case Said(tone="plain") if (plain := unsigned(telling.text)) != telling.text:
+            return draw(replace(telling, text=plain), look)
         case Said():
             return _drawing(
                 _TONES.get(telling.tone, "") + escape(telling.text), _said(telling, look)

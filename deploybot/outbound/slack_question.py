@@ -3,7 +3,7 @@
 from deploybot.events import QuestionAsked
 from deploybot.inbound.slack_buttons import CHOOSE, choice_block
 from deploybot.outbound.slack_rich import Json, quote, rich, section, words
-from deploybot.outbound.slack_text import escape, line
+from deploybot.outbound.slack_text import escape, line, unsigned
 from deploybot.outbox import Asked
 from deploybot.ports import People
 
@@ -25,16 +25,16 @@ def choices_of(question: QuestionAsked) -> tuple[str, ...]:
 
 def question_text(asked: Asked) -> str:
     """Return the question in one line, escaped, for notifications."""
-    return escape(line(asked.question.question, 1000), 3000)
+    return escape(line(unsigned(asked.question.question), 1000), 3000)
 
 
 def question_blocks(asked: Asked, people: People, thread: str) -> list[Json]:
     """Return the blocks: the question, and its buttons for as long as it is open."""
     question = asked.question
     mark = "❗ " if question.urgency == "high" else ""
-    parts = [section(words(f"{mark}{question.question}", bold=True))]
+    parts = [section(words(f"{mark}{unsigned(question.question)}", bold=True))]
     if question.context:
-        parts.append(section(words(question.context)))
+        parts.append(section(words(unsigned(question.context))))
     blocks = [rich(*parts)]
     if asked.answer is not None:
         by = section(words(f"✅ {people.name(asked.by)} answered:"))
@@ -48,7 +48,7 @@ def question_blocks(asked: Asked, people: People, thread: str) -> list[Json]:
 
 
 def _choices(thread: str, question: QuestionAsked, choices: tuple[str, ...]) -> Json:
-    labels = [_plain(line(choice, 75) or "…") for choice in choices]
+    labels = [_plain(line(unsigned(choice), 75) or "…") for choice in choices]
     elements: list[Json] = [
         {"type": "button", "action_id": f"{CHOOSE}:{index}", "text": label, "value": str(index)}
         for index, label in enumerate(labels)

@@ -9,6 +9,8 @@ _INVISIBLE = {"Cc", "Cf", "Cs"}
 _BREAKS = {"\r\n": "\n", "\r": "\n", "\u2028": "\n", "\u2029": "\n", "\x85": "\n"}
 _BREAK = re.compile("\r\n|[\r\u2028\u2029\x85]")
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+_SIGNS = re.compile("[✅❌⚠⌛♻💬🟢❓⏳❗]\ufe0f? ?")
+"""What plain code marks its facts with."""
 
 
 def clean(text: str) -> str:
@@ -17,6 +19,11 @@ def clean(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     return "".join(c for c in text if c in "\n\t" or unicodedata.category(c) not in _INVISIBLE)
+
+
+def unsigned(text: str) -> str:
+    """Return a model's words without the signs of facts: nobody is to take its word for plain code's."""
+    return _SIGNS.sub("", text)
 
 
 def cut(text: str, limit: int) -> str:
