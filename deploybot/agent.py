@@ -88,9 +88,14 @@ class Agent:
         self._clock = clock
         self._wants_facts = wants_facts
 
-    def advance(self, thread_id: str) -> Thread:
-        """Take steps until a person, a timer or an operation must move; return the thread."""
-        thread = self._store.load(thread_id)
+    def advance(self, thread: Thread | str) -> Thread:
+        """Take steps until a person, a timer or an operation must move; return the thread.
+
+        Given an id, the thread is read first. A thread in hand is not: what others have written
+        since is found by the first append, which is refused.
+        """
+        if isinstance(thread, str):
+            thread = self._store.load(thread)
         while True:
             try:
                 match thread.status:
@@ -101,7 +106,7 @@ class Agent:
                     case _:
                         return thread
             except ConflictError:
-                thread = self._store.load(thread_id)
+                thread = self._store.load(thread.id)
 
     def _is_due(self, thread: Thread) -> bool:
         now = self._clock.now()
@@ -127,7 +132,18 @@ class Agent:
             return self._append(thread, self._chosen_by_code(step))
         if pending is not None:
             return self._take(thread, pending.step)
-        return self._append(thread, self._chosen_by_model(thread))
+        chosen = self._chosen_by_model(thread)
+        return self._append(thread, chosen, *self._at_once(thread, chosen))
+
+    def _at_once(self, thread: Thread, chosen: Event) -> tuple[Event, ...]:
+        """Return what follows from a choice without looking anywhere: it is stored with the choice."""
+        if not isinstance(chosen, StepChosen):
+            return ()
+        grown = thread.extended(chosen, head=thread.head)
+        if isinstance(chosen.step, DoneForNow) and pipeline.choose(grown, self._deployer.catalog):
+            return ()
+        outcome = self._outcome(grown, chosen.step)
+        return (outcome,) if outcome else ()
 
     def _append(self, thread: Thread, *events: Event) -> Thread:
         return self._store.append(thread, *events, wake=False)
@@ -172,34 +188,43 @@ class Agent:
 
     # -- the switch ----------------------------------------------------------------
 
-    def _take(self, thread: Thread, step: NextStep) -> Thread:  # noqa: PLR0911 - a case an intent
-        now, by = self._clock.now(), f"agent:{thread.standing.agent}"
+    def _take(self, thread: Thread, step: NextStep) -> Thread:
+        if outcome := self._outcome(thread, step):
+            return self._append(thread, outcome)
         match step:
             case ListGitCommits() | ListGitTags() | CheckDeployments():
                 return self._append(thread, self._read(thread, step))
             case Deploy() | RollBack():
                 return self._propose(thread, step)
-            case RequestHumanInput():
-                question = QuestionAsked(
-                    at=now,
-                    by=by,
-                    question_id=self._clock.new_id(),
-                    **step.model_dump(exclude={"intent"}),
-                )
-                return self._append(thread, question)
-            case Wait(seconds=seconds, reason=reason):
-                until = now + timedelta(seconds=min(max(seconds, 1), LONGEST_WAIT))
-                return self._append(thread, Slept(at=now, by=by, until=until, reason=reason))
-            case DoneForNow(message=message):
-                return self._append(thread, Finished(at=now, by=by, message=message))
-            case NothingToDo(message=message):
-                return self._append(thread, Finished(at=now, by=by, message=message, silent=True))
             case HandOver():
                 return self._hand_over(thread, step)
             case ReleaseHold():
                 return self._append(thread, self._release(thread, step))
             case RunTests():
                 return thread  # taken by `operate`, whose wake-up was stored with the choice
+            case RequestHumanInput() | Wait() | DoneForNow() | NothingToDo():
+                raise AssertionError(step)  # has an outcome
+
+    def _outcome(self, thread: Thread, step: NextStep) -> Event | None:
+        """Return what a step comes to by itself; None when something must be looked up or done."""
+        now, by = self._clock.now(), f"agent:{thread.standing.agent}"
+        match step:
+            case RequestHumanInput():
+                return QuestionAsked(
+                    at=now,
+                    by=by,
+                    question_id=self._clock.new_id(),
+                    **step.model_dump(exclude={"intent"}),
+                )
+            case Wait(seconds=seconds, reason=reason):
+                until = now + timedelta(seconds=min(max(seconds, 1), LONGEST_WAIT))
+                return Slept(at=now, by=by, until=until, reason=reason)
+            case DoneForNow(message=message):
+                return Finished(at=now, by=by, message=message)
+            case NothingToDo(message=message):
+                return Finished(at=now, by=by, message=message, silent=True)
+            case _:
+                return None
 
     def _read(self, thread: Thread, step: Read) -> Event:
         now, by = self._clock.now(), f"agent:{thread.standing.agent}"

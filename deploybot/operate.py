@@ -48,9 +48,13 @@ class Operator:
         self._clock = clock
         self._lease = lease
 
-    def operate(self, thread_id: str) -> Thread:
-        """Do what the thread needs of a running system now, if anything; return the thread."""
-        thread = self._store.load(thread_id)
+    def operate(self, thread: Thread | str) -> Thread:
+        """Do what the thread needs of a running system now, if anything; return the thread.
+
+        As with `Agent.advance`: an id is read first, a thread in hand is not.
+        """
+        if isinstance(thread, str):
+            thread = self._store.load(thread)
         while True:
             try:
                 match thread.status:
@@ -63,7 +67,7 @@ class Operator:
                     case _:
                         return thread
             except ConflictError:
-                thread = self._store.load(thread_id)
+                thread = self._store.load(thread.id)
 
     # -- deploying -----------------------------------------------------------------
 
