@@ -37,6 +37,8 @@ SERVICES = ("backend", "frontend")
 ENVIRONMENTS = ("staging", "production")
 CHANNEL = "C0DEPLOYS"
 TOKEN = "xoxb-lean-company"
+GITHUB_SECRET = "a-secret-of-the-webhook"
+PEOPLE = ("ann", "ben", "eve")
 LEASE_SECONDS = 1.0
 SWEEP_SECONDS = 0.3
 PATIENCE = 40.0
@@ -53,7 +55,7 @@ ben = {{ name = "Ben", slack = "U0BEN", github = "ben" }}
 eve = {{ name = "Eve", slack = "U0EVE", github = "eve" }}
 
 [repositories]
-shop = {{ path = "{folder}/shop.git" }}
+shop = {{ path = "{folder}/shop.git", github = "harbour/shop" }}
 
 [services.backend]
 repository = "shop"
@@ -84,6 +86,11 @@ services = {{ backend = {{}}, frontend = {{}} }}
 def now() -> datetime:
     """Return the time, as bootstrap would pass it."""
     return datetime.now(UTC)  # noqa: TID251 (tests have no bootstrap)
+
+
+def token_of(person: str) -> str:
+    """Return the person's bearer token."""
+    return f"token-of-{person}-for-tests"
 
 
 class LeanCompany:
@@ -128,7 +135,8 @@ class LeanCompany:
             )
             self.clock = Clockwork(now=now, new_id=lambda: secrets.token_hex(6))
             self.inbox = Inbox(self.store, self.people, self.clock)
-            self.pool = self._start_workers(config)
+            self.environ = self._environ(config)
+            self.pool = self._start_workers()
             stack.callback(self._end, self.pool)
             self.until(lambda: len(self.connection.smembers("rq:workers")) >= WORKERS, "workers")
             self._stack = stack.pop_all()
@@ -209,8 +217,9 @@ class LeanCompany:
                     os.kill(pid, signal.SIGKILL)
         return len(busy)
 
-    def _start_workers(self, config: Path) -> "subprocess.Popen[bytes]":
-        environ = {
+    def _environ(self, config: Path) -> dict[str, str]:
+        """Return what the bot's processes are told."""
+        return {
             **{name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ},  # noqa: TID251 - handed on to a child
             "PYTHONPATH": str(ROOT),
             "DEPLOYBOT_CONFIG": str(config),
@@ -223,11 +232,15 @@ class LeanCompany:
             "SLACK_BOT_TOKEN": TOKEN,
             "SLACK_SIGNING_SECRET": "s" * 32,
             "SLACK_API_URL": f"{self.workspace.url}/api/",
+            "GITHUB_WEBHOOK_SECRET": GITHUB_SECRET,
+            "DEPLOYBOT_API_TOKENS": ",".join(f"{who}:{token_of(who)}" for who in PEOPLE),
         }
+
+    def _start_workers(self) -> "subprocess.Popen[bytes]":
         with (self.folder / "workers.log").open("ab") as log:
             return subprocess.Popen(
                 (sys.executable, "-m", "workers"),
-                env=environ,
+                env=self.environ,
                 cwd=self.folder,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -253,9 +266,8 @@ def _children(pid: int) -> tuple[int, ...]:
 
 
 def _workspace() -> WorkspaceSettings:
-    people = (("U0ANN", "ann"), ("U0BEN", "ben"), ("U0EVE", "eve"))
     return WorkspaceSettings(
         bot_token=TOKEN,
         signing_secret="s" * 32,
-        people=tuple(Person(id=user, name=name) for user, name in people),
+        people=tuple(Person(id=f"U0{name.upper()}", name=name) for name in PEOPLE),
     )
