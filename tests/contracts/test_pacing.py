@@ -3,10 +3,11 @@
 from datetime import UTC, datetime
 
 import pytest
+from redis_server import emptied, running_server
+
 from deploybot.errors import DeliveryError
 from deploybot.outbound.slack_calls import Pacing
 from deploybot.pacing import RedisPacing
-from redis_server import emptied, running_server
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
 
