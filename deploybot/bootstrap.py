@@ -188,6 +188,7 @@ def chain(settings: Settings, configuration: Configuration, tally: Tally) -> Cha
                 api_key=table.api_key.get_secret_value(),
                 timeout=table.timeout,
                 budget=table.budget,
+                answer_tokens=table.answer_tokens,
             )
             for table in model_tables(settings, configuration.models)
         ),

@@ -25,6 +25,8 @@ class ModelTable(_Table):
     """The environment variable that holds the key; "" for endpoints that want none."""
     timeout: float = Field(default=15.0, ge=0.1, le=300)
     budget: float = Field(default=30.0, ge=0.1, le=600)
+    answer_tokens: int = Field(default=0, ge=0)
+    """The longest answer, with what the model thinks before it; 0 leaves that to the server."""
     api_key: SecretStr = Field(default=SecretStr(""), exclude=True)
     """Filled in from the environment; never written in the file."""
 

@@ -140,7 +140,14 @@ def model_for(name: str, settings: Settings) -> Model:
     if fitting:
         table = fitting[0]
         key = table.api_key.get_secret_value()
-        return OpenAIModel(table.name, table.base_url or None, key, table.timeout, 2, table.budget)
+        return OpenAIModel(
+            table.name,
+            table.base_url or None,
+            key,
+            timeout=table.timeout,
+            budget=table.budget,
+            answer_tokens=table.answer_tokens,
+        )
     key = settings.openai_api_key.get_secret_value()
     if not key and not settings.openai_base_url:
         raise ConfigError(
@@ -148,7 +155,8 @@ def model_for(name: str, settings: Settings) -> Model:
             "OPENAI_BASE_URL, or describe it under [[models]] in deploybot.toml."
         )
     seconds = settings.model_timeout
-    return OpenAIModel(name, settings.openai_base_url or None, key, seconds, 2, 2 * seconds)
+    address = settings.openai_base_url or None
+    return OpenAIModel(name, address, key, timeout=seconds, budget=2 * seconds)
 
 
 def _chosen(wanted: Wanted) -> Iterator[Case]:

@@ -29,7 +29,7 @@ class Pseudonyms:
         for number, (person, called) in enumerate(people.items()):
             other = NAMES[number] if number < len(NAMES) else f"person{number + 1}"
             whole = (person, *called)
-            parts = (part for name in whole for part in re.split(r"[\s@:.]+", name))
+            parts = (part for name in whole for part in _parts(name))
             for name in (*whole, *(part for part in parts if len(part) >= SHORTEST)):
                 if name and name.casefold() not in keep:
                     self._names.setdefault(name.casefold(), other)
@@ -70,3 +70,9 @@ class Pseudonyms:
     def _numbered(self, kind: str, real: str, form: str) -> str:
         given = self._given.setdefault(kind, {})
         return given.setdefault(real, form.format(kind, len(given) + 1))
+
+
+def _parts(name: str) -> list[str]:
+    """Return the words that a name is made of; of an address, those before the @."""
+    own = name.rpartition(":")[2].partition("@")
+    return re.split(r"[\s._+-]+", own[0]) if own[1] else own[0].split()

@@ -101,7 +101,7 @@ class Teller:
 
     def _one(self, item: dict[str, Any]) -> None:
         kind = next(iter(item))
-        if kind != "refused":
+        if kind not in ("refused", "event"):  # what came of a step stands in the item
             self.settle()
         told: Mapping[str, Callable[[dict[str, Any]], None]] = {
             "bot": self._bot,
@@ -232,7 +232,7 @@ class Teller:
             case DoneForNow(message=message) | NothingToDo(message=message):
                 self._add(Finished(**by, message=message))
             case _:
-                raise LookupError(f"{step.intent} is chosen by plain code only")
+                raise ValueError(f"{step.intent} is chosen by plain code only")
 
     def _read(self, step: Read) -> None:
         found = self.world.found(step)

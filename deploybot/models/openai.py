@@ -19,6 +19,7 @@ from openai import (
     APIStatusError,
     APITimeoutError,
     OpenAI,
+    omit,
 )
 from openai.types.chat import ChatCompletionMessageParam
 from openai.types.shared_params import ResponseFormatJSONSchema
@@ -73,7 +74,8 @@ class OpenAIModel:
     """One model behind one endpoint; `next_step` keeps the promise of `ports.Model`.
 
     `timeout` bounds one request and `budget` everything that one step takes, in seconds;
-    `max_retries`, two at most, counts further tries after a connection error, 429 or 5xx.
+    `max_retries`, two at most, counts further tries after a connection error, 429 or 5xx. `answer_tokens` bounds
+    one answer, with what the model thinks before it; 0 leaves that to the server.
     """
 
     model: str
@@ -82,6 +84,7 @@ class OpenAIModel:
     timeout: float = 30.0
     max_retries: int = 2
     budget: float = 60.0
+    answer_tokens: int = 0
     clock: Callable[[], float] = field(default=time.monotonic, repr=False)
 
     def __post_init__(self) -> None:
@@ -192,7 +195,10 @@ class OpenAIModel:
         with self._client.with_options(
             timeout=left
         ).chat.completions.with_streaming_response.create(
-            model=self.model, messages=messages, response_format=_strict(prompt.schema)
+            model=self.model,
+            messages=messages,
+            response_format=_strict(prompt.schema),
+            max_completion_tokens=self.answer_tokens or omit,
         ) as response:
             for chunk in response.iter_bytes():
                 received += chunk

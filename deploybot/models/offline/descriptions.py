@@ -55,7 +55,8 @@ def _described(low: str, services: tuple[str, ...], environments: tuple[str, ...
 def _telling(text: str, services: tuple[str, ...], environments: tuple[str, ...]) -> str:
     """Return the words that tell one commit from another, up to where it is to go."""
     kept: list[str] = []
-    for part in re.split(r"[,;.!?]|\b(?:to|onto|on|into|in)\b", text):
+    clause = re.split(r"[,;.!?](?:\s|$)", text)[0]
+    for part in re.split(r"\b(?:to|onto|on|into|in)\b", clause):
         if any(names.environment(word, environments) for word in names.tokens(part)):
             break
         kept += [
