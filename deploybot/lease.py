@@ -1,11 +1,15 @@
-"""What a running operation does besides running: renews its lease, and says how far it is."""
+"""What a worker does besides its work: renews its lease, says that it is there, and how far it is."""
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from deploy.errors import LeaseLostError
 from deploy.target import LogLine, Progress, StepDone
 from deploybot.errors import StoreUnavailableError
 from deploybot.ports import Clockwork, Operation, Store
+
+AGAIN = timedelta(seconds=1)
+"""How often a worker says that it is at it."""
 
 
 class Heartbeat:
@@ -34,6 +38,24 @@ class Heartbeat:
                 ) from None
             return
         self._renewed = now
+
+
+class Attendance:
+    """The guard of running tests: keeps the clock from waking another worker for them."""
+
+    def __init__(self, store: Store, thread_id: str, clock: Clockwork) -> None:
+        self._store = store
+        self._thread_id = thread_id
+        self._clock = clock
+        self._said: datetime | None = None
+
+    def __call__(self) -> None:
+        """Say once a second that this worker is at it; a store that is away ends no tests."""
+        now = self._clock.now()
+        if self._said is None or now - self._said >= AGAIN:
+            with suppress(StoreUnavailableError):
+                self._store.attend(self._thread_id)
+            self._said = now
 
 
 def entry_of(progress: Progress) -> dict[str, object]:

@@ -16,7 +16,7 @@ from deploybot.events import Event
 from deploybot.keeping import busy, fence_moved, lease_lost
 from deploybot.ports import Operation, Page
 from deploybot.redaction import Redactor
-from deploybot.thread import SWEEP, Thread
+from deploybot.thread import ATTENDED, SWEEP, Thread
 
 _Place = tuple[str, str]
 
@@ -207,6 +207,13 @@ class MemoryStore:
         """Tell whether a worker still renews this operation's lease."""
         until = self._leases.get(operation.id)
         return until is not None and self._now() < until
+
+    def attend(self, thread_id: str) -> None:
+        """Wake nobody for the thread's operation for the next seconds."""
+        with self._lock:
+            kept = self._threads.get(thread_id)
+            if kept and kept.due and self.load(thread_id).due_job() == "operate":
+                kept.due = max(kept.due, self._now() + ATTENDED)
 
     def holds(self) -> tuple[Hold, ...]:
         """Return the holds that have not run out, oldest first."""

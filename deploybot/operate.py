@@ -25,7 +25,7 @@ from deploybot.events import (
     TestsFailed,
     TestsPassed,
 )
-from deploybot.lease import Heartbeat, entry_of
+from deploybot.lease import Attendance, Heartbeat, entry_of
 from deploybot.next_step import RunTests
 from deploybot.outcomes import WORKER, ended, settled
 from deploybot.ports import Clockwork, Deployer, Operation, Store
@@ -232,7 +232,9 @@ class Operator:
             if row.live
         }
         try:
-            report = self._deployer.test(environment, lambda: None)
+            attending = Attendance(self._store, thread.id, self._clock)
+            attending()
+            report = self._deployer.test(environment, attending)
         except DeployError as error:
             now = self._clock.now()
             event: Event = TestsFailed(

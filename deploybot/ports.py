@@ -88,6 +88,12 @@ class Store(Protocol):
     def lease_is_alive(self, operation: Operation) -> bool:
         """Tell whether a worker still renews this operation's lease."""
 
+    def attend(self, thread_id: str) -> None:
+        """Say that a worker is at this thread's operation: nobody else is woken for the next seconds.
+
+        To be said again every second; changes nothing once the thread has moved on.
+        """
+
     def holds(self) -> tuple[Hold, ...]:
         """Return what people or rollbacks hold now."""
 

@@ -22,7 +22,7 @@ from deploybot.operations import Operations, claim_refused
 from deploybot.ports import Operation, Page
 from deploybot.queue import PREFIX, Queues, answering, due_key, new_wake_up, script, waking_script
 from deploybot.redaction import Redactor
-from deploybot.thread import SWEEP, Thread
+from deploybot.thread import ATTENDED, SWEEP, Thread
 
 DAY = 24 * 3600
 DEDUPE_SECONDS = 30 * DAY
@@ -240,6 +240,12 @@ class RedisStore:
     def lease_is_alive(self, operation: Operation) -> bool:
         """Tell whether a worker still renews this operation's lease."""
         return self.operations.lease_is_alive(operation)
+
+    def attend(self, thread_id: str) -> None:
+        """Wake nobody for the thread's operation for the next seconds."""
+        at = round((self._now() + ATTENDED).timestamp() * 1000)
+        with answering():
+            self._redis.zadd(due_key("operate"), {thread_id: at}, xx=True, gt=True)
 
     def holds(self) -> tuple[Hold, ...]:
         """Return what people or rollbacks hold now."""

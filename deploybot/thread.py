@@ -140,6 +140,10 @@ SWEEP = timedelta(seconds=10)
 """How long a thread that ought to move may lie still before the clock looks at it again, by default."""
 
 
+ATTENDED = timedelta(seconds=4)
+"""How long a thread is left alone after a worker's last word that it is at it."""
+
+
 @dataclass(frozen=True)
 class Standing:
     """What the events so far amount to: everything that decides what may happen next."""
@@ -241,7 +245,7 @@ def _fold(before: Standing, event: Event, status: Status) -> Standing:  # noqa: 
             now["agent"] = "deploy"
         case _:
             pass
-    return replace(before, **now)
+    return Standing(**(vars(before) | now))
 
 
 def _check_request(standing: Standing, event: _ABOUT_A_REQUEST) -> None:

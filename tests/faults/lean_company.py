@@ -70,7 +70,7 @@ target = {{ kind = "releases", base = "{folder}/releases", build = {build}, mini
 [environments.staging]
 order = 1
 automatic = true
-tests = ["true"]
+tests = {tests}
 services = {{ backend = {{}}, frontend = {{}} }}
 
 [environments.production]
@@ -78,7 +78,7 @@ order = 2
 approvers = ["ann", "ben"]
 verified_in = "staging"
 allowed_branches = ["main"]
-tests = ["true"]
+tests = {tests}
 services = {{ backend = {{}}, frontend = {{}} }}
 """
 
@@ -96,7 +96,7 @@ def token_of(person: str) -> str:
 class LeanCompany:
     """Starts the company in a folder and ends it; a context manager.
 
-    `build` is the build's commands, `armed` lets `failpoints.arm` kill workers.
+    `build` is the build's commands, `tests` the end-to-end tests' one, `armed` lets `failpoints.arm` kill workers.
     """
 
     def __init__(
@@ -104,10 +104,12 @@ class LeanCompany:
         folder: Path,
         *,
         build: tuple[tuple[str, ...], ...] = (("touch", "built"),),
+        tests: tuple[str, ...] = ("true",),
         armed: bool = True,
     ) -> None:
         self.folder = folder
         self._build = build
+        self._tests = tests
         self._armed = armed
         self._key = secrets.token_hex(32)
         self._stack = ExitStack()
@@ -119,8 +121,8 @@ class LeanCompany:
             self.repository = create(self.folder / "shop.git", now())
             self.workspace = stack.enter_context(WorkspaceServer(_workspace()))
             config = self.folder / "deploybot.toml"
-            build = json.dumps(self._build)
-            config.write_text(CONFIGURATION.format(folder=self.folder, build=build))
+            commands = {"build": json.dumps(self._build), "tests": json.dumps(self._tests)}
+            config.write_text(CONFIGURATION.format(folder=self.folder, **commands))
             configuration = read_configuration(config)
             self.people = configuration.known_people()
             self.look = Look(configuration.catalog, clock=now)

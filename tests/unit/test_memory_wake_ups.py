@@ -1,8 +1,9 @@
 from datetime import UTC, datetime, timedelta
 
-from deploybot.events import ApiMessageReceived, Finished, Slept
+from deploybot.events import ApiMessageReceived, Finished, Slept, StepChosen
 from deploybot.memory import MemoryStore
-from deploybot.thread import SWEEP
+from deploybot.next_step import RunTests
+from deploybot.thread import ATTENDED, SWEEP
 
 NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 
@@ -53,6 +54,24 @@ def test_a_caller_that_goes_on_by_itself_is_woken_only_when_it_lies_still() -> N
     clock.now += SWEEP
 
     assert drained(store) == [("advance", "t1")]
+
+
+def test_an_operation_that_a_worker_is_at_is_left_alone_until_it_falls_silent() -> None:
+    clock = Clock()
+    store = MemoryStore(now=clock)
+    chosen = StepChosen(
+        at=NOON, by="agent:code", step=RunTests(environment="staging"), model="code"
+    )
+    store.append(store.append(store.load("t1"), said()), chosen)
+    drained(store)
+
+    clock.now += SWEEP - timedelta(seconds=1)
+    store.attend("t1")
+    clock.now += ATTENDED - timedelta(seconds=1)
+    assert drained(store) == []
+    clock.now += timedelta(seconds=1)
+
+    assert drained(store) == [("operate", "t1")]
 
 
 def test_a_sleeper_is_woken_when_its_time_has_come() -> None:
