@@ -83,6 +83,8 @@ _LOOKS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
 )
 """What gives a pattern away, and the pattern, of which the first group stays; where the first is in
 lower case, case does not matter."""
+_HINTS_IN_LOWER_CASE = tuple(hint for hint, _ in _LOOKS if hint.islower())
+_HINTS = tuple(hint for hint, _ in _LOOKS if not hint.islower())
 
 _BODY = re.compile(r"\s*(?=\S*[A-Z])(?=\S*[a-z])(?=\S*[0-9+/])[A-Za-z0-9+/]{60,76}={0,2}\s*")
 """One line out of the middle of a private key, should its first and last lines be elsewhere."""
@@ -156,10 +158,12 @@ class Redactor:
         return model.model_copy(update=changed) if changed else model
 
     def _may_hold_some(self, text: str) -> bool:
-        small = text.lower()
-        if any(hint in (small if hint.islower() else text) for hint, _ in _LOOKS):
-            return True
-        return any(beginning in text for beginning in self._beginnings)
+        holds, holds_in_lower_case = text.__contains__, text.lower().__contains__
+        return (
+            any(map(holds_in_lower_case, _HINTS_IN_LOWER_CASE))
+            or any(map(holds, _HINTS))
+            or any(map(holds, self._beginnings))
+        )
 
     def _without_part(self, line: str) -> str:
         """Return a line without the beginning of a known secret that its end cut off."""
