@@ -27,7 +27,6 @@ from deploybot.models.chain import Chain
 from deploybot.models.openai import OpenAIModel
 from deploybot.ports import Model, Prompt
 from deploybot.prompting import RENDERERS, build
-from deploybot.prompting.renderers import DEFAULT
 from deploybot.redaction import Redactor, secrets_in
 from deploybot.thread import Thread
 
@@ -104,7 +103,7 @@ def run(wanted: Wanted, *, progress: bool) -> Report:
     chosen = tuple(_chosen(wanted))
     if not chosen:
         raise ConfigError("No case fits, so nothing was run; look at --agent and --group.")
-    renderer = wanted.renderer or DEFAULT
+    renderer = wanted.renderer or read_settings().renderer
     if renderer not in RENDERERS:
         known = ", ".join(sorted(RENDERERS))
         raise ConfigError(
@@ -167,7 +166,7 @@ def _chosen(wanted: Wanted) -> Iterator[Case]:
 
 
 def _builder(renderer: str) -> playing.Build:
-    sources = templates.read()
+    sources = templates.read(read_settings().prompts_dir)
 
     def prompt(thread: Thread, world: World) -> Prompt:
         return build(

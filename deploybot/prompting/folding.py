@@ -18,7 +18,7 @@ from deploybot.prompting import cutting
 from deploybot.prompting.shown import Shown
 from deploybot.prompting.words import Words
 
-MOST_ENTRIES = 120
+MOST_ENTRIES = 100
 """So many entries are shown at most."""
 MOST_EVENTS = 300
 """So many events of the newest turn are looked at: more than a model is let do by itself."""

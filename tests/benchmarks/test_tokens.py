@@ -12,7 +12,12 @@ from benchmarks.conftest import Table
 from benchmarks.seed_threads import seed_thread
 from planning import TEMPLATES
 
-from deploybot.prompting import RENDERERS, parse, render
+from deploybot.evals import playing
+from deploybot.evals.case import shipped
+from deploybot.evals.world import World
+from deploybot.models.offline import OfflinePlanner
+from deploybot.ports import Prompt
+from deploybot.prompting import RENDERERS, build, parse, render
 from deploybot.prompting.entries import shown
 from deploybot.thread import Thread
 
@@ -65,3 +70,29 @@ def test_the_default_form_stays_readable() -> None:
         "4af9ec0 03-02 09:41 Dana Reyes: Merge pull request #482: org-scoped routes",
     ):
         assert words in text
+
+
+def test_every_form_of_the_evals_beside_their_accuracy(table: Table) -> None:
+    cases = [case for case in shipped() if case.group == "plain"]
+    assert cases
+    for form in RENDERERS:
+        tokens: list[int] = []
+
+        def prompt(
+            thread: Thread, world: World, form: str = form, seen: list[int] = tokens
+        ) -> Prompt:
+            seen.append(tokens_as(form, thread))
+            return build(
+                thread,
+                templates=TEMPLATES,
+                services=world.services,
+                environments=world.environments,
+                renderer=form,
+            )
+
+        outcomes = list(playing.run(cases, OfflinePlanner(), prompt, at_once=1))
+
+        right = sum(outcome.passed for outcome in outcomes) / len(cases)
+        figure = f"{right:.0%} right (the planner), {sum(tokens) / len(tokens):.0f} tokens a call"
+        table.add(f"{len(cases)} plain evals as {form}", figure, bar="at least 95 %")
+        assert right >= 0.95
