@@ -78,6 +78,16 @@ def go_on(wish: Wish, left: tuple[Item, ...], context: str) -> RequestHumanInput
     )
 
 
+def unsure(now: Situation, wish: Wish) -> RequestHumanInput:
+    """Ask whether what was named is to be deployed."""
+    ref = f" at {wish.ref.name}" if wish.ref else ""
+    return RequestHumanInput(
+        question=f"Shall I go on with {replies.change(wish, now.left()[:3])}{ref}?",
+        context="I am not sure that this was asked for. Nothing was deployed.",
+        format="yes_no",
+    )
+
+
 def puzzled(now: Situation, wish: Wish) -> RequestHumanInput:
     """Ask again when the words changed nothing that rules can see."""
     text = now.said.text[:200] if now.said else ""

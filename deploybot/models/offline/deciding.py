@@ -147,7 +147,7 @@ def _unclear(now: Situation, wish: Wish) -> RequestHumanInput | None:
         return asking.when()
     if now.said is not None and now.said.many_refs:
         return asking.one_ref()
-    return asking.missing(now, wish)
+    return asking.missing(now, wish) or (asking.unsure(now, wish) if wish.unsure else None)
 
 
 def _propose(now: Situation, wish: Wish) -> NextStep:

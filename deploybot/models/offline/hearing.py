@@ -84,7 +84,12 @@ def _naming(now: Situation, said: Said) -> Said:
 def _begun(now: Situation, said: Said) -> Situation:
     if said.bare and (now.before is None or said.ref is not None):
         said = replace(said, want="deploy")
+    unsure = _names_it_all(said) and said.want in ("", "greeting")
+    if unsure:
+        said = replace(said, want="deploy")
     wish = begun(said, now.services, now.wish or now.before)
+    if wish is not None and unsure:
+        wish = replace(wish, unsure=True)
     other = said.bare and now.before is not None and now.before.action == "roll_back"
     if (
         wish is None
@@ -98,6 +103,12 @@ def _begun(now: Situation, said: Said) -> Situation:
     if wish is None:
         return replace(now, done={}, already={})
     return now.wishing(_rooted(now, wish))
+
+
+def _names_it_all(said: Said) -> bool:
+    """Tell whether only the verb is missing that would make it a request."""
+    exact = said.ref is not None and said.ref.kind == "exact"
+    return bool(said.services and said.environments and exact and not said.without)
 
 
 def _changed(now: Situation, wish: Wish, said: Said) -> Situation:

@@ -5,7 +5,9 @@ import re
 DEPLOY = re.compile(
     r"\b(deploy|redeploy|ship|promote|roll ?out|push|launch|publish|install"
     r"|(put|get|bring|move|send|take)\b.{0,60}?\b(live|to|on|onto|into|in|out)"
-    r"|make\b.{0,60}?\blive|(i|we) (want|need)\b.{0,60}?\b(on|in)"
+    r"|make\b.{0,60}?\blive|(i|we)d? (would )?(want|need|like)\b.{0,60}?\b(on|in)|set\b.{0,60}?\bto"
+    r"|(need|want|like)\b.{0,60}?\b(deployed|shipped|live)\b|mind (deploying|shipping|releasing)"
+    r"|(can|could|may) (we|i) (please )?(have|get)\b.{0,60}?\b(on|in)"
     r"|go(ing)? live with|update|upgrade|bump)\b"
 )
 RELEASE = re.compile(
@@ -18,6 +20,7 @@ ROLL_BACK = re.compile(
 NEGATED = re.compile(
     r"\b(dont|do not|never|must not|should not|shouldnt|no need to|rather not|not)\s+(\w+\s+){0,2}?"
     r"(deploy|ship|promote|release|push|roll|revert|rollback|undo|do|touch|launch|publish)\b"
+    r"|^no (more )?(deploys?|deployments?|releases?|roll ?backs?)\b"
 )
 STOP = re.compile(
     r"^((please|ok|okay|oh|no|actually|wait|hey|lets|just)\s+)*"
@@ -36,6 +39,8 @@ THANKS = re.compile(
     r"(thanks|thank you|thx|ty|cheers|great|perfect|nice|cool|awesome|super|well done|good (job|bot)"
     r"|all good|danke|merci)\b"
 )
+THANKS_FOR = re.compile(r"^(many )?(thanks|thank you|thx|ty|cheers)\b[^,.;]*\bfor\b[^,.;]*$")
+"""Thanks for something done; "deploy" in it asks for nothing."""
 GREETING = re.compile(
     r"^(hi|hello|hey|yo|good (morning|afternoon|evening)|howdy|greetings|ping|test)\b"
 )
@@ -60,7 +65,7 @@ ASKS_BACK = re.compile(
 """A question behind something else: "…, is that still right?"."""
 SUGGESTS = re.compile(r"^((and|ok|so|hm+|no)\s+)*(why (not|dont (we|you))|what about|how about)\b")
 TAGS = re.compile(r"\b(tags?|releases|versions)\b")
-COMMITS = re.compile(r"\b(commits?|changelog|git log|log|merged|history)\b")
+COMMITS = re.compile(r"\b(commits?|changelog|git log|log|merged?|history)\b")
 PENDING = re.compile(
     r"\b(whats new|what is new|what changed|changes|pending|undeployed|behind|waiting"
     r"|not (yet )?(live|deployed|released|shipped))\b"
@@ -70,7 +75,7 @@ LIVE = re.compile(
     r"|currently|shipped|released|overview)\b"
 )
 ONLY_LIVE = re.compile(
-    r"^(the )?(status|state|environments?|overview|live|deployments?|deploys)\b(?! with)"
+    r"^(the )?(current versions?|status|state|environments?|overview|live|deployments?|deploys)\b(?! with)"
 )
 ONLY_COMMITS = re.compile(
     r"^(the )?((last|latest|recent|newest)\s+)?(\d+\s+)?(recent |last )?commits?\b|^(git )?log\b"
@@ -84,7 +89,7 @@ CORRECTED = re.compile(
 SILENT = frozenset(
     {
         *("the", "please", "now", "on", "to", "in", "at", "for", "of", "thanks", "with", "and"),
-        *("asap", "first", "then", "both"),
+        *("asap", "first", "then", "both", "tag", "commit", "version", "release"),
     }
 )
 """Words that say nothing beside names."""

@@ -28,6 +28,8 @@ class Wish:
     suspects: tuple[Suspect, ...] = ()
     ahead: tuple[str, ...] = ()
     """Environments that go first, though they were named later."""
+    unsure: bool = False
+    """Everything is named, but not what to do with it: people are asked first."""
 
     def items(self) -> tuple[Item, ...]:
         """Return what is to be changed, one after the other."""
@@ -94,6 +96,7 @@ def changed(wish: Wish, said: Said, services: tuple[str, ...]) -> Wish | None:
         ahead=ahead,
         ref=said.ref or wish.ref,
         seconds=said.seconds,
+        unsure=wish.unsure and said.want != "yes" and not said.names_something,
         suspects=said.suspects or (() if said.names_something else wish.suspects),
     )
 

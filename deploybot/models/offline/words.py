@@ -153,8 +153,8 @@ def _want(low: str, *, negated: bool, named: bool) -> Want:
         return "" if named else "stop"
     if _stops(low):
         return "stop"
-    if vocabulary.HELP.search(low):
-        return "help"
+    if vocabulary.THANKS_FOR.search(low) or vocabulary.HELP.search(low):
+        return "help" if vocabulary.HELP.search(low) else "thanks"
     suggests = vocabulary.SUGGESTS.search(low)
     asks = (
         not suggests and _is_question(low) and not (vocabulary.REQUEST.search(low) and _change(low))

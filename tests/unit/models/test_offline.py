@@ -73,6 +73,19 @@ def test_it_takes_one_step_at_a_time(play: Play, said: str, expected: str) -> No
     assert expected == to_wire(play.says(said).settled())["intent"]
 
 
+def test_what_is_named_without_being_asked_for_is_asked_about_first(play: Play) -> None:
+    asked = question(play.says("backend v1.2.3 on staging looks fine").step())
+    yes = play.take().answers("yes").step()
+
+    again = Play().says("backend v1.2.3 on staging looks fine")
+    again.step()
+    no = again.take().answers("no").step()
+
+    assert "`backend` to staging at v1.2.3" in asked.question
+    assert deploys(yes) == ("backend", "v1.2.3", "staging")
+    assert "nothing was deployed" in message(no)
+
+
 def test_a_described_commit_is_found_by_the_words_of_its_subject(play: Play) -> None:
     step = play.says("deploy the commit that sped up search to staging, backend").settled()
     found = Play().says("deploy the commit about free shipping of backend to staging").settled()
