@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import pytest
-from fakes import ScriptedModel
+from fakes import ScriptedModel, sha_of
 from planning import TEMPLATES
 from story import Story
 
@@ -14,7 +14,7 @@ from deploybot.models.chain import Chain
 from deploybot.next_step import Deploy, DoneForNow
 from deploybot.ports import Prompt
 from deploybot.prompting import build
-from deploybot.thread import Status, Thread
+from deploybot.thread import Status, Thread, thread_id_for
 
 DEPLOY = Deploy(service="backend", ref="main", environment="production", reason="asked to")
 
@@ -108,3 +108,28 @@ def test_facts_that_cannot_be_had_keep_nobody_waiting(
     assert story.thread.status is Status.AWAITING_APPROVAL
     assert facts(story) == []
     assert len(model.prompts) == 1
+
+
+def test_the_whole_seed_story_takes_at_most_five_calls(story: Story, model: ScriptedModel) -> None:
+    sha = sha_of("new")
+    to = {"ref": sha, "environment": "production", "reason": "it passed on staging"}
+    frontend, backend = Deploy(service="frontend", **to), Deploy(service="backend", **to)
+    story.model_will(frontend, backend, frontend, DoneForNow(message="Both are live."))
+    story.branch_moves(sha)
+    story.thread_id = thread_id_for(
+        f"handed-over:{story.thread_id}:deploy SHA {sha[:7]} to production"
+    )
+
+    story.denies("can you deploy the backend first?")
+    story.approves()
+    story.approves()
+
+    production = [line for line in story.deployer.ran if "production" in line]
+    assert [line.split()[:2] for line in production] == [
+        ["deploy", "backend"],
+        ["deploy", "frontend"],
+        ["test", "production"],
+    ]
+    assert story.thread.status is Status.DONE
+    assert len(model.prompts) == 4
+    assert facts(story) == []
