@@ -83,7 +83,7 @@ def add(bot: Bot, thread_id: str, to: Path, name: str) -> None:
         services=tuple(catalog.services),
         environments=tuple(catalog.environments),
         people=bot.people,
-        redactor=Redactor(secrets_in(bot.settings)),
+        redactor=Redactor([*secrets_in(bot.settings), *secrets_in(bot.configuration)]),
         name=name,
     )
     try:
