@@ -85,7 +85,9 @@ def test_what_it_chooses_was_offered_or_it_chooses_nothing(model: OpenAIModel, c
     choice, tokens, seconds = asked(model, prompt)
 
     assert seconds < SECONDS + 5
-    assert tokens > 0 or seconds >= SECONDS - 1  # nobody counts what a machine too busy never said
+    if not tokens and seconds >= SECONDS - 1:
+        pytest.skip(f"this machine was too busy for one answer in {SECONDS:.0f} s")
+    assert tokens > 0
     if choice is not None:
         _check(choice, prompt)
 
