@@ -7,6 +7,7 @@ from deploy.errors import LeaseLostError
 from deploy.target import LogLine, Progress, StepDone
 from deploybot.errors import StoreUnavailableError
 from deploybot.ports import Clockwork, Operation, Store
+from deploybot.thread import Thread
 
 AGAIN = timedelta(seconds=1)
 """How often a worker says that it is at it."""
@@ -41,20 +42,25 @@ class Heartbeat:
 
 
 class Attendance:
-    """The guard of running tests: keeps the clock from waking another worker for them."""
+    """The guard of running tests: keeps other workers from running them, too."""
 
-    def __init__(self, store: Store, thread_id: str, clock: Clockwork) -> None:
+    def __init__(self, store: Store, thread: Thread, clock: Clockwork) -> None:
         self._store = store
-        self._thread_id = thread_id
+        self._thread = thread
         self._clock = clock
-        self._said: datetime | None = None
+        self._worker = clock.new_id()
+        self._said: datetime = clock.now()
+
+    def begins(self) -> bool:
+        """Tell whether no other worker is at it."""
+        return self._store.attend(self._thread, self._worker)
 
     def __call__(self) -> None:
         """Say once a second that this worker is at it; a store that is away ends no tests."""
         now = self._clock.now()
-        if self._said is None or now - self._said >= AGAIN:
+        if now - self._said >= AGAIN:
             with suppress(StoreUnavailableError):
-                self._store.attend(self._thread_id)
+                self._store.attend(self._thread, self._worker)
             self._said = now
 
 

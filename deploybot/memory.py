@@ -60,6 +60,7 @@ class MemoryStore:
         self._fences: dict[_Place, int] = {}
         self._leases: dict[str, datetime] = {}
         self._owners: dict[str, str] = {}
+        self._attended: dict[tuple[str, int], tuple[str, datetime]] = {}
         self._holds: dict[_Place, Hold] = {}
         self._progress: dict[str, list[dict[str, Any]]] = {}
         self._wake_ups: deque[tuple[str, str]] = deque()
@@ -208,12 +209,18 @@ class MemoryStore:
         until = self._leases.get(operation.id)
         return until is not None and self._now() < until
 
-    def attend(self, thread_id: str) -> None:
-        """Wake nobody for the thread's operation for the next seconds."""
+    def attend(self, thread: Thread, worker: str) -> bool:
+        """Let this worker alone be at what the thread stands at, for the next seconds."""
+        now, step = self._now(), (thread.id, len(thread.events))
         with self._lock:
-            kept = self._threads.get(thread_id)
-            if kept and kept.due and self.load(thread_id).due_job() == "operate":
-                kept.due = max(kept.due, self._now() + ATTENDED)
+            holder, until = self._attended.get(step, (worker, now))
+            if holder != worker and now < until:
+                return False
+            self._attended[step] = (worker, now + ATTENDED)
+            kept = self._threads.get(thread.id)
+            if kept and kept.due and len(kept.entries) == len(thread.events):
+                kept.due = max(kept.due, now + ATTENDED)
+        return True
 
     def holds(self) -> tuple[Hold, ...]:
         """Return the holds that have not run out, oldest first."""

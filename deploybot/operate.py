@@ -221,19 +221,20 @@ class Operator:
     # -- testing -------------------------------------------------------------------
 
     def _test(self, thread: Thread) -> Thread:
-        """Run the chosen environment's tests against what is live; safe to repeat."""
+        """Run the chosen environment's tests against what is live, unless somebody does; safe to repeat."""
         pending = thread.standing.pending
         if pending is None or not isinstance(pending.step, RunTests):
             return thread
         environment = pending.step.environment
+        attending = Attendance(self._store, thread, self._clock)
+        if not attending.begins():
+            return thread
         live = {
             row.service: row.live.sha
             for row in self._deployer.environments(environment)
             if row.live
         }
         try:
-            attending = Attendance(self._store, thread.id, self._clock)
-            attending()
             report = self._deployer.test(environment, attending)
         except DeployError as error:
             now = self._clock.now()

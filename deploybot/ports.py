@@ -88,10 +88,11 @@ class Store(Protocol):
     def lease_is_alive(self, operation: Operation) -> bool:
         """Tell whether a worker still renews this operation's lease."""
 
-    def attend(self, thread_id: str) -> None:
-        """Say that a worker is at this thread's operation: nobody else is woken for the next seconds.
+    def attend(self, thread: Thread, worker: str) -> bool:
+        """Say that a worker is at what this thread stands at; False when another one is.
 
-        To be said again every second; changes nothing once the thread has moved on.
+        To be said again every second: nobody else is woken for it for the next seconds. Two may be
+        at it when one was silent for too long, so it must be safe to repeat.
         """
 
     def holds(self) -> tuple[Hold, ...]:

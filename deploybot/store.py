@@ -241,11 +241,18 @@ class RedisStore:
         """Tell whether a worker still renews this operation's lease."""
         return self.operations.lease_is_alive(operation)
 
-    def attend(self, thread_id: str) -> None:
-        """Wake nobody for the thread's operation for the next seconds."""
+    def attend(self, thread: Thread, worker: str) -> bool:
+        """Let this worker alone be at what the thread stands at, for the next seconds."""
+        key = f"{PREFIX}attended:{thread.id}:{len(thread.events)}"
         at = round((self._now() + ATTENDED).timestamp() * 1000)
         with answering():
-            self._redis.zadd(due_key("operate"), {thread_id: at}, xx=True, gt=True)
+            if not self._redis.set(key, worker, nx=True, px=ATTENDED):
+                holder = cast(bytes | None, self._redis.get(key))
+                if holder is not None and holder.decode() != worker:
+                    return False
+                self._redis.set(key, worker, px=ATTENDED)
+            self._redis.zadd(due_key("operate"), {thread.id: at}, xx=True, gt=True)
+        return True
 
     def holds(self) -> tuple[Hold, ...]:
         """Return what people or rollbacks hold now."""

@@ -62,16 +62,19 @@ def test_an_operation_that_a_worker_is_at_is_left_alone_until_it_falls_silent() 
     chosen = StepChosen(
         at=NOON, by="agent:code", step=RunTests(environment="staging"), model="code"
     )
-    store.append(store.append(store.load("t1"), said()), chosen)
+    thread = store.append(store.append(store.load("t1"), said()), chosen)
     drained(store)
 
     clock.now += SWEEP - timedelta(seconds=1)
-    store.attend("t1")
+    assert store.attend(thread, "one")
     clock.now += ATTENDED - timedelta(seconds=1)
+    assert not store.attend(thread, "another")
     assert drained(store) == []
     clock.now += timedelta(seconds=1)
 
     assert drained(store) == [("operate", "t1")]
+    assert store.attend(thread, "another")
+    assert not store.attend(thread, "one")
 
 
 def test_a_sleeper_is_woken_when_its_time_has_come() -> None:
