@@ -1,34 +1,22 @@
 """What the store costs on a disk that is really waited for, with the wake-ups of every append."""
 
 import statistics
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
 import redis
-from redis_server import emptied, running_server
+from benchmarks.conftest import Table, settled
+from redis_server import running_server
 
 from deploybot.events import ApiMessageReceived, QuestionAsked, ReadReturned
+from deploybot.redis_safety import client
 from deploybot.store import RedisStore
 from deploybot.thread import Thread
 
 pytestmark = pytest.mark.benchmark
 NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
-
-
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with running_server() as url:
-        yield url
-
-
-@pytest.fixture
-def connection(url: str) -> Iterator[redis.Redis]:
-    connection = emptied(url)
-    yield connection
-    connection.close()
 
 
 @pytest.fixture
@@ -40,19 +28,21 @@ def said(number: int, size: int = 300) -> ApiMessageReceived:
     return ApiMessageReceived(at=NOON, by="ann", delivery=f"api:{number}", text="x" * size)
 
 
-def milliseconds(call: Callable[[int], object], times: int) -> list[float]:
-    taken = []
+def in_turn(times: int, *calls: Callable[[int], object]) -> list[list[float]]:
+    """Call each so many times, one after the other, so that a slow moment is slow for all; ms."""
+    taken: list[list[float]] = [[] for _ in calls]
     for number in range(times):
-        start = time.perf_counter()
-        call(number)
-        taken.append((time.perf_counter() - start) * 1000)
+        for call, its in zip(calls, taken, strict=True):
+            start = time.perf_counter()
+            call(number)
+            its.append((time.perf_counter() - start) * 1000)
     return taken
 
 
-def told(name: str, taken: list[float]) -> float:
+def told(table: Table, name: str, taken: list[float], bar: str = "") -> float:
     median = statistics.median(taken)
     p99 = statistics.quantiles(taken, n=100)[98]
-    sys.stdout.write(f"{name}: p50 {median:.3f} ms, p99 {p99:.3f} ms\n")
+    table.add(name, f"{median:.2f} ms", f"p99 {p99:.2f} ms", bar)
     return median
 
 
@@ -68,40 +58,43 @@ def paused_thread(store: RedisStore, number: int) -> Thread:
     return store.append(thread, asked)
 
 
-def test_an_append_with_its_wake_ups_costs_a_few_plain_writes(store: RedisStore) -> None:
-    write = milliseconds(lambda number: store.queues.connection.set("one", number), 500)
-    plain = told("one plain SET, to the disk", write)
-    threads = {"now": store.append(store.load("t1"), said(0))}
+def test_an_append_with_its_wake_ups_costs_a_few_plain_writes(
+    store: RedisStore, connection: redis.Redis, table: Table
+) -> None:
+    threads = {name: store.append(store.load(name), said(0)) for name in ("t1", "t2")}
 
-    def append(number: int) -> None:
+    def append_and_clear(number: int) -> None:
         store.queues.started("advance", "t1")
         store.queues.started("deliver", "t1")
-        threads["now"] = store.append(threads["now"], said(number), dedupe=(f"api:{number}",))
+        threads["t1"] = store.append(threads["t1"], said(number), dedupe=(f"api:{number}",))
 
-    def append_only(number: int) -> None:
-        threads["now"] = store.append(threads["now"], said(number))
+    def append(number: int) -> None:
+        threads["t2"] = store.append(threads["t2"], said(number))
 
-    told("append + 2 wake-ups + 2 clears", milliseconds(append, 500))
-    store.queues.connection.delete("rq:queue:threads", "rq:queue:deliveries")
-    median = told("append, wake-ups coalesced", milliseconds(append_only, 500))
+    write, both, one = in_turn(
+        400, lambda number: connection.set("one", number), append_and_clear, append
+    )
 
-    assert median < 4 * plain
+    plain = told(table, "one plain SET, to the disk", write)
+    told(table, "append + 2 wake-ups + 2 clears", both)
+    coalesced = told(table, "append, wake-ups coalesced", one, "< 4 plain writes")
+    assert coalesced < 4 * plain
 
 
 @pytest.mark.parametrize("length", [10, 100, 1000])
-def test_loading_costs_by_length(store: RedisStore, length: int) -> None:
+def test_loading_costs_by_length(store: RedisStore, length: int, table: Table) -> None:
     thread = store.append(store.load("t1"), *(said(number) for number in range(length)))
 
-    whole = told(f"load {length}", milliseconds(lambda _: store.load("t1"), 50))
-    tail = told(f"refresh after {length}", milliseconds(lambda _: store.refresh(thread), 50))
+    whole, tail = in_turn(50, lambda _: store.load("t1"), lambda _: store.refresh(thread))
 
-    assert tail < whole
+    read = told(table, f"load {length} events", whole)
+    assert told(table, f"look for more after {length}", tail) < read
 
 
 def test_a_paused_thread_of_ten_events_takes_less_than_twelve_kilobytes(
-    store: RedisStore, connection: redis.Redis
+    store: RedisStore, connection: redis.Redis, table: Table
 ) -> None:
-    before = connection.info("memory")["used_memory"]
+    before = settled(connection)
     count = 2000
     for number in range(count):
         thread = paused_thread(store, number)
@@ -111,26 +104,30 @@ def test_a_paused_thread_of_ten_events_takes_less_than_twelve_kilobytes(
     for key in connection.scan_iter("deploybot:wake:*"):
         connection.delete(key)
 
-    each = (connection.info("memory")["used_memory"] - before) / count
-    sys.stdout.write(f"paused thread of {len(thread.events)} events: {each:.0f} bytes\n")
+    each = (settled(connection) - before) / count
+    table.add("thread that waits after 10 events, 5 KB", f"{each / 1000:.1f} KB", bar="< 12 KB")
 
     assert len(thread.events) == 10
     assert each < 12_000
 
 
 def test_an_append_costs_the_same_among_many_threads(
-    store: RedisStore, connection: redis.Redis
+    store: RedisStore, connection: redis.Redis, table: Table
 ) -> None:
-    def start(number: int) -> None:
-        store.append(Thread(f"t{number}"), said(number))
+    with running_server() as url, client(url) as other:
+        with other.pipeline(transaction=False) as pipe:
+            for number in range(100_000):
+                pipe.zadd("deploybot:threads", {f"other{number}": number})
+                pipe.zadd("deploybot:status:done", {f"other{number}": number})
+                if number % 10_000 == 9_999:
+                    pipe.execute()
+        among_many = RedisStore(other, key=b"k" * 32, now=lambda: NOON)
 
-    few = told("first append among none", milliseconds(start, 300))
-    with connection.pipeline(transaction=False) as pipe:
-        for number in range(100_000):
-            pipe.zadd("deploybot:threads", {f"other{number}": number})
-            pipe.zadd("deploybot:status:done", {f"other{number}": number})
-            if number % 10_000 == 9_999:
-                pipe.execute()
-    many = told("first append among 100,000", milliseconds(lambda n: start(1000 + n), 300))
+        few, many = in_turn(
+            300,
+            lambda number: store.append(Thread(f"t{number}"), said(number)),
+            lambda number: among_many.append(Thread(f"t{number}"), said(number)),
+        )
 
-    assert many < 3 * few
+    alone = told(table, "first append among none", few)
+    assert told(table, "first append among 100,000 threads", many, "< 3 times") < 3 * alone
