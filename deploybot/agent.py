@@ -137,13 +137,13 @@ class Agent:
 
     def _at_once(self, thread: Thread, chosen: Event) -> tuple[Event, ...]:
         """Return what follows from a choice without looking anywhere: it is stored with the choice."""
-        if not isinstance(chosen, StepChosen):
+        outcome = self._outcome(thread, chosen.step) if isinstance(chosen, StepChosen) else None
+        if outcome is None:
             return ()
         grown = thread.extended(chosen, head=thread.head)
-        if isinstance(chosen.step, DoneForNow) and pipeline.choose(grown, self._deployer.catalog):
+        if isinstance(outcome, Finished) and pipeline.choose(grown, self._deployer.catalog):
             return ()
-        outcome = self._outcome(grown, chosen.step)
-        return (outcome,) if outcome else ()
+        return (outcome,)
 
     def _append(self, thread: Thread, *events: Event) -> Thread:
         return self._store.append(thread, *events, wake=False)

@@ -1,7 +1,7 @@
 """Wake-ups: which queue they wait in, and how the job library stores them; who runs them is `workers`."""
 
 import json
-import uuid
+import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -55,7 +55,7 @@ def waking_script(connection: redis.Redis, name: str) -> Script:
 
 def new_wake_up() -> tuple[str, str]:
     """Return the id of a wake-up that may be enqueued, and the time as the job library writes it."""
-    return uuid.uuid4().hex, utcformat(now())
+    return secrets.token_hex(16), utcformat(now())
 
 
 def _read(name: str) -> str:
