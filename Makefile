@@ -48,7 +48,7 @@ fix: setup ## put style right where a machine can
 	$(BIN)/ruff format
 
 bench: setup ## measure, beside a minimal script, on this machine
-	$(BIN)/python -m pytest tests/benchmarks -m benchmark -p no:xdist -s
+	$(BIN)/python -m pytest tests/benchmarks tests/unit -m benchmark -p no:xdist -s
 
 pictures: setup ## take the pictures of the README (needs chromium)
 	$(BIN)/python tests/pictures.py docs/pictures

@@ -105,7 +105,7 @@ def test_the_tags_of_any_thread_are_exactly_those_of_its_events(seed: int) -> No
         check(naughty.thread(chance))
 
 
-@pytest.mark.slow
+@pytest.mark.benchmark  # a minute and a half: `make bench` runs it
 @pytest.mark.timeout(600)
 def test_the_tags_of_ten_thousand_threads_are_exactly_those_of_their_events() -> None:
     chance = Random(2026)
