@@ -1,5 +1,6 @@
 """The whole workflow: through the bare loop, through real workers, and beside a script of the same writes."""
 
+import itertools
 import statistics
 import threading
 import time
@@ -55,22 +56,24 @@ def test_the_bare_loop_is_at_least_four_tenths_as_fast_as_a_script_of_its_writes
     writes = written(connection, play(loop).id)
     write = connection.register_script(COMPARE_AND_WRITE)
 
-    def run_script(number: int) -> None:
-        stream = f"benchmark:{number}"
+    numbers = itertools.count()
+
+    def run_script() -> None:
+        stream = f"benchmark:{next(numbers)}"
         for length, (event, mac) in enumerate(writes):
             assert write(keys=[stream], args=[length, event, mac])
 
-    def one_round(begin: int) -> list[float]:
+    def one_round() -> list[float]:
         """Return threads a second by the script, the loop, and the loop with its prompts."""
-        calls = (lambda: run_script(number), lambda: play(loop), lambda: play(bot[0]))
+        calls = (run_script, lambda: play(loop), lambda: play(bot[0]))
         taken: list[list[float]] = [[], [], []]
-        for number in range(begin, begin + THREADS):  # in turn: a slow moment is slow for all
+        for _ in range(THREADS):  # in turn: a slow moment is slow for all
             for call, its in zip(calls, taken, strict=True):
                 its.append(seconds(call))
         return [1 / statistics.median(its) for its in taken]
 
     # The round that others on the machine disturbed least.
-    per_second = max(one_round(number * THREADS) for number in range(ROUNDS))
+    per_second = max(one_round() for _ in range(ROUNDS))
     ratio = per_second[1] / per_second[0]
     size = sum(len(event) + len(mac) for event, mac in writes)
     table.add(
