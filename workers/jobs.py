@@ -7,14 +7,20 @@ from functools import cache
 from deploybot.bootstrap import Bot, bot_from_environment
 from deploybot.errors import DeliveryError, IllegalEventError, StoreUnavailableError, TamperedError
 from deploybot.keeping import Job
+from deploybot.thread import Thread
 
 logger = logging.getLogger(__name__)
 
 
 @cache
 def bot() -> Bot:
-    """Return the bot of this process, built at first use and kept for the next job."""
-    return bot_from_environment()
+    """Return the bot of this process, built at first use and kept for the next job.
+
+    A first prompt is written at once: every job is a fork, and would have to learn the words anew.
+    """
+    built = bot_from_environment()
+    built.prompt(Thread("first"))
+    return built
 
 
 def advance(thread_id: str) -> None:

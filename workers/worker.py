@@ -140,7 +140,7 @@ def worker_for(queue: str, url: str, settings: WorkerSettings | None = None) -> 
     settings = settings or WorkerSettings()
     worker = BotWorker(
         [queue],
-        connection=redis.Redis.from_url(url),  # its own book-keeping may be sent twice
+        connection=redis.Redis.from_url(url, driver_info=None),  # may send its book-keeping twice
         serializer=JSONSerializer,
         job_class=SafeJob,
         worker_ttl=settings.ttl,

@@ -89,7 +89,7 @@ def is_idle(connection: redis.Redis) -> bool:
 def main() -> None:
     match sys.argv[1:]:
         case ["bot"]:
-            jobs.bot = functools.cache(_bot)
+            jobs.bot_from_environment = _bot
             sys.exit(entry.main([]))
         case ["bare", url]:
             jobs.operate = functools.partial(_note, client(url))
