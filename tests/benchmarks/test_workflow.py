@@ -20,7 +20,7 @@ from deploybot.thread import Status
 
 pytestmark = pytest.mark.benchmark
 
-ROUNDS, THREADS = 3, 60
+ROUNDS, THREADS = 5, 40
 AT_ONCE = 24
 COMPARE_AND_WRITE = """
 if redis.call('XLEN', KEYS[1]) ~= tonumber(ARGV[1]) then
@@ -72,8 +72,9 @@ def test_the_bare_loop_is_at_least_four_tenths_as_fast_as_a_script_of_its_writes
                 its.append(seconds(call))
         return [1 / statistics.median(its) for its in taken]
 
-    # The round that others on the machine disturbed least.
-    per_second = max(one_round() for _ in range(ROUNDS))
+    # The round that others on the machine disturbed least: in which one of each took the least time.
+    rounds = [one_round() for _ in range(ROUNDS)]
+    per_second = min(rounds, key=lambda found: sum(1 / figure for figure in found))
     ratio = per_second[1] / per_second[0]
     size = sum(len(event) + len(mac) for event, mac in writes)
     table.add(
