@@ -160,15 +160,20 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
             "OPENAI_BASE_URL": model.base_url,
         }
         connection = emptied(url)
-        logging.getLogger().addHandler(handler)
+        root = logging.getLogger()
+        level = root.level
+        root.addHandler(handler)
+        root.setLevel(logging.INFO)  # whatever a test before this one has left
         try:
             bot = bot_from_environment(CANARIES | given)
+            logging.getLogger("tests.attacks").info("a line", extra={"key": KEY})
             made = Company(bot, connection, slack, model, log)
             made.hears("t1", "deploy backend main to staging")
             made.hears("t2", "deploy frontend main to staging")
             yield made
         finally:
-            logging.getLogger().removeHandler(handler)
+            root.removeHandler(handler)
+            root.setLevel(level)
 
 
 def test_the_build_and_the_tests_did_print_secrets_and_the_model_did_echo_one(
@@ -184,6 +189,7 @@ def test_the_build_and_the_tests_did_print_secrets_and_the_model_did_echo_one(
         assert any(line.startswith(REMOVED) for line in tail)
     said = [event.message for event in events if isinstance(event, Finished)]
     assert any(f"Your key is {REMOVED}." in message for message in said), said
+    assert REMOVED in company.log.getvalue()
 
 
 def test_no_secret_is_stored_shown_sent_to_a_model_or_logged(company: Company) -> None:
