@@ -13,7 +13,7 @@ from deploy.locks import Hold
 from deploybot.chain import Entry, seal, verify
 from deploybot.errors import ConflictError, DuplicateError
 from deploybot.events import Event
-from deploybot.keeping import busy, fence_moved, lease_lost
+from deploybot.keeping import Job, busy, fence_moved, lease_lost, stop_asked, stopped
 from deploybot.ports import Operation, Page
 from deploybot.redaction import Redactor
 from deploybot.thread import ATTENDED, SWEEP, Thread
@@ -63,6 +63,8 @@ class MemoryStore:
         self._attended: dict[tuple[str, int], tuple[str, datetime]] = {}
         self._holds: dict[_Place, Hold] = {}
         self._progress: dict[str, list[dict[str, Any]]] = {}
+        self._lines: dict[_Place, list[str]] = {}
+        self._stops: dict[str, str] = {}
         self._wake_ups: deque[tuple[str, str]] = deque()
 
     # -- threads -------------------------------------------------------------------
@@ -87,6 +89,7 @@ class MemoryStore:
         claim: Operation | None = None,
         release: Operation | None = None,
         hold: Hold | None = None,
+        free: Hold | None = None,
         wake: bool = True,
     ) -> Thread:
         """Store the events behind the thread's last one, all or nothing; see `ports.Store`."""
@@ -109,6 +112,11 @@ class MemoryStore:
                 self._let_go(release)
             if hold:
                 self._holds[hold.service or "", hold.environment] = hold
+            if free:
+                self._holds.pop((free.service or "", free.environment), None)
+            self._line_up(thread, grown, freed=release or free)
+            if grown.standing.stop and grown.standing.started:
+                self._stops[grown.standing.started.operation] = stopped(grown.standing.stop)
             self._wake("deliver", thread.id)
             if (job := grown.job()) and (wake or job != "advance"):
                 self._wake(job, thread.id)
@@ -140,6 +148,22 @@ class MemoryStore:
         if (holder := self._operations.get(place)) and holder.id == release.id:
             del self._operations[place]
             self._leases.pop(release.id, None)
+
+    def _line_up(self, before: Thread, after: Thread, freed: Operation | Hold | None) -> None:
+        """Keep the lines as the thread's events say, and wake who is next where a place is free."""
+        left, joined = before.standing.line, after.standing.line
+        if left and left != joined and before.id in self._lines.get(left, []):
+            self._lines[left].remove(before.id)
+            self._look_soon(left, but=before.id)
+        if joined and before.id not in (line := self._lines.setdefault(joined, [])):
+            line.insert(0 if after.standing.jumps_the_line else len(line), before.id)
+        if freed:
+            self._look_soon((freed.service or "", freed.environment), but=before.id)
+
+    def _look_soon(self, place: _Place, *, but: str) -> None:
+        line = self._lines.get(place)
+        if line and line[0] != but:
+            self._wake("advance", line[0])
 
     # -- waking --------------------------------------------------------------------
 
@@ -186,6 +210,20 @@ class MemoryStore:
         more = str(page[-1][0]) if page and len(rows) > limit else ""
         return Page(threads=tuple(thread_id for _, thread_id in page), cursor=more)
 
+    def changed(self, since: int | None) -> dict[str, int]:
+        """Return the threads written to at or after `since`; the last one only for None."""
+        with self._lock:
+            rows = {thread_id: kept.activity for thread_id, kept in self._threads.items()}
+        if since is None:
+            since = max(rows.values(), default=0)
+        return {thread_id: at for thread_id, at in rows.items() if 0 < at and since <= at}
+
+    def written(self, threads: Sequence[str]) -> tuple[int | None, ...]:
+        """Return when each of these threads was last written to, as `changed` tells time."""
+        with self._lock:
+            found = [self._threads.get(thread_id) for thread_id in threads]
+        return tuple(kept.activity if kept else None for kept in found)
+
     # -- operations, holds and progress --------------------------------------------
 
     def next_fence(self, service: str, environment: str) -> int:
@@ -197,12 +235,33 @@ class MemoryStore:
         return self._operations.get((service, environment))
 
     def heartbeat(self, operation: Operation) -> None:
-        """Renew the lease; raises LeaseLostError when it ran out or is another's."""
+        """Renew the lease; raises LeaseLostError when it ran out, CancelledError when it is to stop."""
         with self._lock:
             holder = self._operations.get((operation.service, operation.environment))
             if holder is None or holder.id != operation.id or not self.lease_is_alive(operation):
                 raise lease_lost(operation)
             self._leases[operation.id] = self._now() + self._lease
+            if why := self._stops.get(operation.id):
+                raise stop_asked(why)
+
+    def let_go(self, operation: Operation) -> None:
+        """End the lease and keep the place: what runs elsewhere goes on without a worker."""
+        self._leases.pop(operation.id, None)
+
+    def later(self, job: Job, thread_id: str, seconds: float) -> None:
+        """Have the wake-up made once so many seconds have passed."""
+        self._threads[thread_id].due = self._now() + timedelta(seconds=seconds)
+
+    def line(self, service: str, environment: str) -> tuple[str, ...]:
+        """Return the threads that wait for the place, the next one first."""
+        return tuple(self._lines.get((service, environment), ()))
+
+    def leave_line(self, thread_id: str, service: str, environment: str) -> None:
+        """Take a thread out of a line."""
+        with self._lock:
+            line = self._lines.get((service, environment), [])
+            if thread_id in line:
+                line.remove(thread_id)
 
     def lease_is_alive(self, operation: Operation) -> bool:
         """Tell whether a worker still renews this operation's lease."""

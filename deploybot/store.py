@@ -17,12 +17,12 @@ from deploy.locks import Hold
 from deploybot.chain import Entry, seal, tampered, verify
 from deploybot.errors import ConflictError, DuplicateError, StoreUnavailableError
 from deploybot.events import Event
-from deploybot.keeping import Job
-from deploybot.operations import Operations, claim_refused
+from deploybot.keeping import Job, stopped
+from deploybot.operations import Operations, claim_refused, line_key, place, stop_key
 from deploybot.ports import Operation, Page
 from deploybot.queue import PREFIX, Queues, answering, due_key, new_wake_up, script, waking_script
 from deploybot.redaction import Redactor
-from deploybot.thread import ATTENDED, SWEEP, Thread
+from deploybot.thread import ATTENDED, SWEEP, Status, Thread
 
 DAY = 24 * 3600
 DEDUPE_SECONDS = 30 * DAY
@@ -103,6 +103,7 @@ class RedisStore:
         claim: Operation | None = None,
         release: Operation | None = None,
         hold: Hold | None = None,
+        free: Hold | None = None,
         wake: bool = True,
     ) -> Thread:
         """Store the events behind the thread's last one, all or nothing; see `ports.Store`.
@@ -113,7 +114,8 @@ class RedisStore:
         events = tuple(map(self._redactor.fact, events))
         entries = seal(self._key, thread, events)
         grown = thread.extended(*events, head=entries[-1].mac) if entries else thread
-        also = self.operations.asked(thread.id, claim=claim, release=release, hold=hold)
+        also = self.operations.asked(thread.id, claim=claim, release=release, hold=hold, free=free)
+        also |= _lining_up(thread, grown, self._sweep) | _stopping(thread, grown)
         if dedupe:
             also["dedupe"] = [f"{PREFIX}seen:{key}" for key in dedupe]
             also["dedupe_seconds"] = DEDUPE_SECONDS
@@ -223,6 +225,28 @@ class RedisStore:
             cursor=f"{rows[-1][1]}-{rows[-1][0]}" if more and rows else "",
         )
 
+    def changed(self, since: int | None) -> dict[str, int]:
+        """Return the threads written to at or after `since`, a time that this has returned before.
+
+        Maps thread to time, in the store's own microseconds; None asks for the last one only.
+        """
+        with answering():
+            if since is None:
+                found = self._redis.zrange(THREADS, 0, 0, desc=True, withscores=True)
+            else:
+                found = self._redis.zrange(
+                    THREADS, since, cast(int, "+inf"), byscore=True, withscores=True
+                )
+        return {member.decode(): int(score) for member, score in cast(list[Any], found)}
+
+    def written(self, threads: Sequence[str]) -> tuple[int | None, ...]:
+        """Return when each of these threads was last written to, as `changed` tells time."""
+        if not threads:
+            return ()
+        with answering():
+            found = cast(list[float | None], self._redis.zmscore(THREADS, list(threads)))
+        return tuple(None if score is None else int(score) for score in found)
+
     # -- operations, holds and progress --------------------------------------------
 
     def next_fence(self, service: str, environment: str) -> int:
@@ -240,6 +264,22 @@ class RedisStore:
     def lease_is_alive(self, operation: Operation) -> bool:
         """Tell whether a worker still renews this operation's lease."""
         return self.operations.lease_is_alive(operation)
+
+    def let_go(self, operation: Operation) -> None:
+        """End the lease and keep the place: what runs elsewhere goes on without a worker."""
+        self.operations.let_go(operation)
+
+    def later(self, job: Job, thread_id: str, seconds: float) -> None:
+        """Have the clock make this wake-up once so many seconds have passed."""
+        self.queues.later(job, thread_id, seconds)
+
+    def line(self, service: str, environment: str) -> tuple[str, ...]:
+        """Return the threads that wait for the place, the next one first."""
+        return self.operations.line(service, environment)
+
+    def leave_line(self, thread_id: str, service: str, environment: str) -> None:
+        """Take out of a line a thread that can no longer move by itself."""
+        self.operations.leave_line(thread_id, service, environment)
 
     def attend(self, thread: Thread, worker: str) -> bool:
         """Let this worker alone be at what the thread stands at, for the next seconds."""
@@ -305,6 +345,32 @@ def _alias_key(alias: str) -> str:
 
 def _outbox_key(thread_id: str) -> str:
     return f"{PREFIX}outbox:{thread_id}"
+
+
+def _lining_up(before: Thread, after: Thread, sweep: timedelta) -> dict[str, Any]:
+    """Return what an append is asked for so that the lines are as the thread's events say."""
+    left, joined = before.standing.line, after.standing.line
+    asked: dict[str, Any] = {}
+    if left and left != joined:
+        asked["leaves"] = line_key(place(*left))
+    if joined:
+        asked["joins"] = {
+            "line": line_key(place(*joined)),
+            "counter": f"{PREFIX}lined-up",
+            "first": after.standing.jumps_the_line,
+            "waits": after.status is Status.IN_LINE,
+            "again_ms": round(sweep.total_seconds() * 1000),
+        }
+    return asked
+
+
+def _stopping(before: Thread, after: Thread) -> dict[str, Any]:
+    """Return what an append is asked for that lets a running operation know of a wish to stop."""
+    stop, started = after.standing.stop, after.standing.started
+    if stop is None or started is None or before.standing.stop is not None:
+        return {}
+    why = {"key": stop_key(started.operation), "why": stopped(stop), "seconds": DAY}
+    return {"stop": why}
 
 
 def _unbroken(thread: Thread, found: Iterable[Any]) -> Iterator[Entry]:
