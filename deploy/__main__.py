@@ -13,6 +13,7 @@ from deploy.catalog import Catalog
 from deploy.errors import DeployError
 from deploy.look import Look
 from deploy.plan import SHORT
+from deploy.target_tables import place_in_file
 
 TABLES = ("repositories", "services", "environments")
 
@@ -38,7 +39,7 @@ def read_catalog(path: Path) -> Catalog:
         raise DeployError(f"{path} is not TOML: {error}. Nothing was looked up.") from error
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
+        where = place_in_file(first["loc"])
         text = f"{path}: {where or 'the tables'}: {first['msg']}. Nothing was looked up."
         raise DeployError(text) from error
     return catalog.within(path.resolve().parent)

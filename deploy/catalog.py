@@ -3,11 +3,12 @@
 import hashlib
 import json
 from pathlib import Path
-from typing import Literal, Self
+from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from deploy import placeholders
+from deploy.target_tables import VARIABLES, TargetTable
 from deploy.values import Argv, Branch, Folder, Name, Person, Remote, Seconds, Url, Variable
 
 
@@ -23,38 +24,6 @@ class RepositoryTable(_Table):
     default_branch: Branch = "main"
     github: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+$")
     """owner/name, whose pushes move this repository; without it, the address or name must fit."""
-
-
-class ReleasesTable(_Table):
-    """Release directories under `base`: build, health check, atomic switch, confirm.
-
-    Commands see no environment variables but `variables`, those of the live service, and SHA,
-    SERVICE, ENVIRONMENT and PORT: what runs is decided here and nowhere else.
-    """
-
-    kind: Literal["releases"]
-    base: Path
-    build: tuple[Argv, ...] = ()
-    build_timeout_seconds: Seconds = 600
-    start: Argv | None = None
-    activate: Argv | None = None
-    activate_timeout_seconds: Seconds = 60
-    health: str = Field(default="/healthz", pattern=r"^/[A-Za-z0-9._~/?=&%-]*$")
-    health_timeout_seconds: Seconds = 30
-    confirm_timeout_seconds: Seconds = 60
-    variables: dict[Variable, str] = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
-    minimum_free_bytes: int = Field(default=64 * 1024 * 1024, ge=0)
-    keep_releases: int = Field(default=10, ge=2)
-
-    @model_validator(mode="after")
-    def _ports(self) -> Self:
-        if any("port" in placeholders.used(argv) for argv in self.build):
-            raise ValueError("{port} is not known while a release is built")
-        return self
-
-
-TargetTable = ReleasesTable
-"""How a service is deployed. More kinds join as a union, told apart by `kind`."""
 
 
 class ServiceTable(_Table):
@@ -90,7 +59,7 @@ class EnvironmentTable(_Table):
     tests_path: Folder = ""
     tests_repository: Name | None = None
     tests_timeout_seconds: Seconds = 600
-    tests_variables: dict[Variable, str] = ReleasesTable.model_fields["variables"].default
+    tests_variables: dict[Variable, str] = VARIABLES
     hold_after_rollback: bool = True
     hold_after_rollback_seconds: int | None = Field(default=None, ge=60)
 
@@ -98,7 +67,7 @@ class EnvironmentTable(_Table):
     def _can_be_met(self) -> Self:
         if len(set(self.approvers)) != len(self.approvers):
             raise ValueError("approvers: a person is named twice")
-        if self.tests and placeholders.used(self.tests) & {"service", "release", "port", "url"}:
+        if self.tests and placeholders.used(self.tests) - {"sha", "environment"}:
             raise ValueError("tests: only {sha} and {environment} are known to tests")
         if not self.automatic:
             self._people_suffice()
@@ -141,11 +110,10 @@ class Catalog(_Table):
             where = f"environments.{name}.services.{service}"
             if service not in self.services:
                 raise ValueError(f"{where}: no service {service!r}")
-            activate = self.services[service].target.activate
-            words = placeholders.used(activate) if activate else frozenset()
+            words = self.services[service].target.needs()
             for word, value in (("port", live.port), ("url", live.url)):
                 if word in words and value is None:
-                    raise ValueError(f"{where}: activate needs {{{word}}}, so set {word}")
+                    raise ValueError(f"{where}: its target needs {{{word}}}, so set {word}")
         if environment.verified_in is not None:
             self._earlier_environment_fits(name, environment, environment.verified_in)
         if environment.tests is not None:

@@ -17,6 +17,7 @@ ReasonCode = Literal[
     "environment_held",
     "operation_running",
     "plan_changed",
+    "time_refused",
 ]
 """Why a plan may not run: stable names that programs may rely on."""
 
@@ -75,7 +76,10 @@ class LeaseLostError(StoppedError):
 
 
 class CancelledError(StoppedError):
-    """A person cancelled the deploy while it ran."""
+    """A person stopped the deploy while it ran: the text says who and why ("stopped by ann: …").
+
+    It ends at the next safe step with an honest end; what was live before stays live.
+    """
 
 
 class StepFailedError(DeployError):

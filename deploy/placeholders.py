@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from string import Formatter
 
-KNOWN = frozenset({"sha", "service", "environment", "release", "port", "url"})
+KNOWN = frozenset(
+    {"sha", "service", "environment", "release", "port", "url", "operation", "previous_sha"}
+)
 """Every placeholder there is. Their values come from checked names, never from free text."""
 
 

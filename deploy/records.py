@@ -46,6 +46,29 @@ class SwitchedRecord(_OfApproval):
     back: bool = False
 
 
+class IntentRecord(_OfApproval):
+    """Something is about to be asked for elsewhere, once: on disk before the request goes out."""
+
+    kind: Literal["intent"] = "intent"
+    asks: str
+
+
+class LaunchedRecord(_OfApproval):
+    """What was asked for runs elsewhere, under this name there; `link` shows it to people."""
+
+    kind: Literal["launched"] = "launched"
+    reference: str
+    link: str = ""
+
+
+class SeenRecord(_OfApproval):
+    """What runs elsewhere was seen to have come to another step: its silence begins anew."""
+
+    kind: Literal["seen"] = "seen"
+    step: str
+    link: str = ""
+
+
 class EndedRecord(_OfApproval):
     """An order came to its end."""
 
@@ -53,6 +76,8 @@ class EndedRecord(_OfApproval):
     outcome: Literal["succeeded", "failed"]
     step: str | None = None
     error: str | None = None
+    tail: tuple[str, ...] = ()
+    link: str = ""
 
 
 class ClosedRecord(_OfApproval):
@@ -70,7 +95,15 @@ class VerifiedRecord(_Record):
 
 
 Record = Annotated[
-    BeganRecord | StepRecord | SwitchedRecord | EndedRecord | ClosedRecord | VerifiedRecord,
+    BeganRecord
+    | StepRecord
+    | SwitchedRecord
+    | IntentRecord
+    | LaunchedRecord
+    | SeenRecord
+    | EndedRecord
+    | ClosedRecord
+    | VerifiedRecord,
     Field(discriminator="kind"),
 ]
 RECORD: TypeAdapter[Record] = TypeAdapter(Record)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from deploy import placeholders, process
 from deploy.catalog import Catalog
-from deploy.errors import RepositoryError, StepFailedError
+from deploy.errors import CancelledError, RepositoryError, StepFailedError
 from deploy.git import Repository
 from deploy.target import (
     Guard,
@@ -17,31 +17,59 @@ from deploy.target import (
     Outcome,
     Progress,
     Report,
+    Running,
+    StepStarted,
     Target,
     TestReport,
 )
 from deploy.targets import target_of
 
-__all__ = ["Outcome", "Progress", "TestReport", "run", "run_tests"]
+__all__ = ["Outcome", "Progress", "Running", "TestReport", "run", "run_tests"]
 
 
-def run(target: Target, order: Order, *, guard: Guard, progress: Report) -> Outcome:
+def run(target: Target, order: Order, *, guard: Guard, progress: Report) -> Outcome | Running:
     """Run an order to its end and return how it ended; never runs an approval twice.
 
-    The guard is asked before every step, and at least every 0.2 s while one waits. What it raises
-    comes through at once: commands are killed, nothing more is done, and the journal has no end
-    for the order. Raises SeenApprovalError, OldFenceError or RefusedError before anything ran.
+    What runs elsewhere is only launched here, and Running is returned: `target.settle` follows it.
+    The guard is asked before every step, and at least every 0.2 s while one waits. A CancelledError
+    of its ends the order as failed at the next safe step. Anything else that it raises comes
+    through at once: commands are killed, nothing more is done, and the journal has no end for the
+    order. Raises SeenApprovalError, OldFenceError or RefusedError before anything ran.
     """
     started = time.monotonic()
-    guard()
+    try:
+        guard()
+    except CancelledError as stopped:
+        return _outcome(target, StepFailedError("start", str(stopped)), started)
     target.begin(order)
+    at = "start"
+
+    def heard(told: Progress) -> None:
+        nonlocal at
+        if isinstance(told, StepStarted):
+            at = told.name
+        progress(told)
+
     failed: StepFailedError | None = None
     try:
-        for done in target.steps(order, guard, progress):
-            progress(done)
+        for done in target.steps(order, guard, heard):
+            heard(done)
     except StepFailedError as error:
         failed = error
+    except CancelledError as stopped:
+        failed = StepFailedError(at, str(stopped))
+    if target.remote and failed is None:
+        return _running(target, order)
     target.end(order, failed)
+    return _outcome(target, failed, started)
+
+
+def _running(target: Target, order: Order) -> Running:
+    probe = target.probe(order.approval_id)
+    return probe if isinstance(probe, Running) else Running(step=None)
+
+
+def _outcome(target: Target, failed: StepFailedError | None, started: float) -> Outcome:
     live = target.current()
     return Outcome(
         outcome="failed" if failed else "succeeded",

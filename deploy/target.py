@@ -1,11 +1,14 @@
 """What every deploy target promises, and the words it speaks; the targets are in `targets/`."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Literal, Protocol
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from deploy.catalog import Catalog
+from deploy.connections import Connections
 from deploy.errors import StepFailedError
 from deploy.plan import Action, Plan, PlannedStep, Sha
 from deploy.records import Record
@@ -73,6 +76,20 @@ class Order(BaseModel):
     plan: Plan
 
 
+@dataclass(frozen=True)
+class Site:
+    """What a target is made from: the service and environment it serves, and what it may use.
+
+    `clock` gives the time for the journal; `connections` the addresses and keys of other systems.
+    """
+
+    catalog: Catalog
+    service: str
+    environment: str
+    clock: Callable[[], datetime]
+    connections: Connections = field(default_factory=Connections)
+
+
 class NeverBegan(BaseModel):
     """The target has never seen this approval: nothing ran."""
 
@@ -82,7 +99,7 @@ class NeverBegan(BaseModel):
 
 
 class Began(BaseModel):
-    """The approval began and has no end: how far it came, and what is live now."""
+    """The approval began and it cannot be told how it went: how far it came, and what is live."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -91,8 +108,19 @@ class Began(BaseModel):
     live_sha: Sha | None
 
 
+class Running(BaseModel):
+    """The approval runs elsewhere: at which step, where to watch it, and when to look again."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["running"] = "running"
+    step: str | None
+    link: str = ""
+    look_again_seconds: float = 5
+
+
 class Ended(BaseModel):
-    """The approval ran to an end: how, and which commit it was about."""
+    """The approval ran to an end: how, which commit it was about, and a page that shows it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -102,13 +130,19 @@ class Ended(BaseModel):
     live_sha: Sha | None
     step: str | None = None
     error: str | None = None
+    tail: tuple[str, ...] = ()
+    link: str = ""
 
 
-Probe = NeverBegan | Began | Ended
+Probe = NeverBegan | Began | Running | Ended
+"""What became of an approval, by the target's word; only what runs elsewhere is ever Running."""
 
 
 class Outcome(BaseModel):
-    """How an order ended: well, or at which step, why, and the last lines that step printed."""
+    """How an order ended: well, or at which step, why, and the last lines that step printed.
+
+    `link` is a page that shows more, "" when there is none.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -119,6 +153,7 @@ class Outcome(BaseModel):
     tail: tuple[str, ...] = ()
     live_sha: Sha | None
     seconds: float
+    link: str = ""
 
 
 class TestReport(BaseModel):
@@ -140,7 +175,15 @@ class TestReport(BaseModel):
 
 
 class Target(Protocol):
-    """A place where one service of one environment runs."""
+    """A place where one service of one environment runs.
+
+    One that is `remote` does its work elsewhere and holds no worker: its steps launch it, at most
+    once and written down before it is asked for; `settle` then follows it to its end.
+    """
+
+    @property
+    def remote(self) -> bool:
+        """Whether the steps only launch what runs elsewhere."""
 
     def current(self) -> Live | None:
         """Return what is live here, or None when nothing ever was."""
@@ -155,7 +198,12 @@ class Target(Protocol):
         """Record that the order begins; raise SeenApprovalError or OldFenceError if it may not."""
 
     def steps(self, order: Order, guard: Guard, report: Report) -> Iterator[StepDone]:
-        """Run the order's steps, each yielded as it ends; raise StepFailedError where one fails."""
+        """Run the order's steps, each yielded as it ends; raise StepFailedError where one fails.
+
+        A CancelledError of the guard is such a failure: it ends the step that waits, or the next,
+        with what was live before live again, and never comes in the middle of a switch. Any other
+        error of the guard comes through at once.
+        """
 
     def end(self, order: Order, failed: StepFailedError | None) -> None:
         """Record how the order ended; raise OldFenceError if a newer one has begun meanwhile."""
@@ -164,7 +212,15 @@ class Target(Protocol):
         """Record that tests passed on `sha`; False, recording nothing, if it is not live now."""
 
     def probe(self, approval_id: str) -> Probe:
-        """Tell what became of an approval, from what the target itself recorded."""
+        """Tell what became of an approval, from what the target recorded; changes nothing."""
 
     def settle(self, order: Order) -> Probe:
-        """Shut out an order whose worker was given up, and tell what became of it."""
+        """Tell what became of an order that no worker holds, and shut its worker out.
+
+        What runs elsewhere is Running, and to be settled again after `look_again_seconds`; when it
+        has ended, or its time is up, its end is recorded here, once. What had not been launched
+        never will be. Nothing is ever launched again.
+        """
+
+    def cancel(self, order: Order) -> None:
+        """Ask what runs elsewhere to stop; settling tells later whether it did."""

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
 from deploy.catalog import Catalog
+from deploy.target_tables import place_in_file
 from deploybot.errors import ConfigError
 from deploybot.model_tables import BudgetTables, ModelTable
 from deploybot.ports import People, Person
@@ -52,8 +53,11 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("DEPLOYBOT_EMAIL_SECRET", "", "the key that the inbound mail service signs with", is_secret=True),
     Setting("DEPLOYBOT_EMAIL_AUTHSERV_ID", "", "the name that your own mail server writes into Authentication-Results"),
     Setting("DEPLOYBOT_SMTP_URL", "", "smtp://user:password@host:port, or smtps://; mail is sent through it", is_secret=True),
+    Setting("DEPLOYBOT_SIGN_IN_BY_CHOICE", "", "1 to let whoever opens the pages choose who they are: for the demo, and refused where another machine could open them"),
     Setting("SLACK_BOT_TOKEN", "", "xoxb-…, from your Slack app's page, OAuth & Permissions", is_secret=True),
     Setting("SLACK_SIGNING_SECRET", "", "from your Slack app's page, Basic Information; two, separated by a comma, while you rotate it", is_secret=True),
+    Setting("SLACK_CLIENT_ID", "", "from your Slack app's page, Basic Information; with the secret, people sign in to the pages with Slack"),
+    Setting("SLACK_CLIENT_SECRET", "", "from your Slack app's page, Basic Information", is_secret=True),
     Setting("SLACK_API_URL", "https://slack.com/api/", "the Web API; another one for tests and the demo"),
     Setting("OPENAI_API_KEY", "", "key of the model's endpoint; without a key and a base address the built-in planner chooses", is_secret=True),
     Setting("OPENAI_BASE_URL", "", "address of any endpoint that speaks chat completions with JSON schemas"),
@@ -61,6 +65,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("GITHUB_WEBHOOK_SECRET", "", "the secret that you typed into the repository's webhook page; two, separated by a comma, while you rotate it", is_secret=True),
 )  # fmt: skip
 """All environment variables that deploybot reads; the documentation lists the same."""
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+"""What this machine is called by itself alone."""
 
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
 
@@ -129,8 +136,11 @@ class Settings:
     email_secret: SecretStr
     email_authserv_id: str
     smtp_url: SecretStr
+    sign_in_by_choice: bool
     slack_bot_token: SecretStr
     slack_signing_secrets: tuple[SecretStr, ...]
+    slack_client_id: str
+    slack_client_secret: SecretStr
     slack_api_url: str
     openai_api_key: SecretStr
     openai_base_url: str
@@ -174,8 +184,11 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         email_secret=SecretStr(text("DEPLOYBOT_EMAIL_SECRET")),
         email_authserv_id=text("DEPLOYBOT_EMAIL_AUTHSERV_ID"),
         smtp_url=SecretStr(_address("DEPLOYBOT_SMTP_URL", text, ("smtp", "smtps"))),
+        sign_in_by_choice=_by_choice(text),
         slack_bot_token=SecretStr(text("SLACK_BOT_TOKEN")),
         slack_signing_secrets=several("SLACK_SIGNING_SECRET"),
+        slack_client_id=text("SLACK_CLIENT_ID"),
+        slack_client_secret=SecretStr(text("SLACK_CLIENT_SECRET")),
         slack_api_url=_address("SLACK_API_URL", text, ("http", "https")),
         openai_api_key=SecretStr(text("OPENAI_API_KEY")),
         openai_base_url=_address("OPENAI_BASE_URL", text, ("http", "https")),
@@ -202,7 +215,7 @@ def read_configuration(path: Path, environ: Mapping[str, str] | None = None) -> 
         _people_exist(configuration)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"] if part != "catalog")
+        where = place_in_file(tuple(part for part in first["loc"] if part != "catalog"))
         raise ConfigError(
             f"{path}, {where or 'as a whole'}: {first['msg'].removeprefix('Value error, ')}. "
             "Nothing was started; mend the file and start again."
@@ -274,6 +287,16 @@ def _address(name: str, text: Callable[[str], str], schemes: tuple[str, ...]) ->
     if value and urlsplit(value).scheme not in schemes:
         raise _wrong(name, f"it does not begin with {' or '.join(f'{s}://' for s in schemes)}")
     return value
+
+
+def _by_choice(text: Callable[[str], str]) -> bool:
+    """Tell whether people may choose who they are; never where others could open the pages."""
+    if text("DEPLOYBOT_SIGN_IN_BY_CHOICE") != "1":
+        return False
+    places = (text("DEPLOYBOT_HOST"), urlsplit(text("DEPLOYBOT_URL")).hostname or "127.0.0.1")
+    if any(place not in LOOPBACK for place in places):
+        raise _wrong("DEPLOYBOT_SIGN_IN_BY_CHOICE", "other machines can open the pages")
+    return True
 
 
 def _one_of(name: str, text: Callable[[str], str], known: tuple[str, ...]) -> str:

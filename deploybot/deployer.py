@@ -7,12 +7,12 @@ from typing import Any
 
 from deploy import run as running
 from deploy.catalog import Catalog
-from deploy.errors import Refusal, RefusedError
+from deploy.errors import LeaseLostError, Refusal, RefusedError
 from deploy.locks import Hold
 from deploy.look import Look
 from deploy.plan import SHORT, Commit, Plan
 from deploy.policy import check_environment
-from deploy.target import Guard, Live, Order, Outcome, Probe, Report, TestReport
+from deploy.target import Guard, Live, Order, Outcome, Probe, Report, Running, TestReport
 from deploybot.ports import EnvironmentRow, Store
 
 _ORDERS = re.compile(
@@ -88,7 +88,10 @@ class CatalogDeployer:
     def run(self, order: Order, guard: Guard, report: Report) -> Outcome:
         """Carry the order out, once."""
         target = self._look.target(order.plan.service, order.plan.environment)
-        return running.run(target, order, guard=guard, progress=report)
+        outcome = running.run(target, order, guard=guard, progress=report)
+        if isinstance(outcome, Running):
+            raise LeaseLostError("It runs elsewhere; the target tells later how it went.")
+        return outcome
 
     def settle(self, order: Order) -> Probe:
         """Shut out an order whose worker died, and tell what became of it."""

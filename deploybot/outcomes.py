@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from deploy.target import Began, Ended, NeverBegan, Outcome, Probe
+from deploy.target import Began, Ended, NeverBegan, Outcome, Probe, Running
 from deploybot.approvals import ApprovalRequest
 from deploybot.events import DeployFailed, DeployOutcomeUnknown, DeploySucceeded
 
@@ -76,6 +76,10 @@ def settled(
                 error=error or "It failed without saying why.",
                 live=live_sha,
                 recovered=True,
+            )
+        case Running(step=step):
+            return DeployOutcomeUnknown(
+                at=now, by=WORKER, request_id=request.id, step=step or "", live=live
             )
         case Began(last_step=step, live_sha=live_sha):
             return DeployOutcomeUnknown(

@@ -3,13 +3,27 @@
 from collections.abc import Callable
 from datetime import datetime
 
+from deploy import kinds
 from deploy.catalog import Catalog
-from deploy.target import Target
+from deploy.connections import Connections
+from deploy.target import Site, Target
 from deploy.targets.releases import Releases
+
+KINDS: dict[str, Callable[[Site], Target]] = {"releases": Releases}
+"""The built-in targets by the `kind` of their table; other packages bring theirs (`kinds`)."""
 
 
 def target_of(
-    catalog: Catalog, service: str, environment: str, clock: Callable[[], datetime]
+    catalog: Catalog,
+    service: str,
+    environment: str,
+    clock: Callable[[], datetime],
+    connections: Connections | None = None,
 ) -> Target:
     """Return the target of a service in an environment; both must be in the catalog."""
-    return Releases(catalog, service, environment, clock)
+    kind = catalog.services[service].target.kind
+    site = Site(catalog, service, environment, clock, connections or Connections())
+    if kind in KINDS:
+        return KINDS[kind](site)
+    brought: Target = kinds.find(kind)(site)
+    return brought

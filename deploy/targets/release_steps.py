@@ -11,7 +11,6 @@ from typing import IO, TYPE_CHECKING
 from deploy import placeholders, process
 from deploy.errors import RepositoryError, StepFailedError, TargetError
 from deploy.plan import SHORT, PlannedStep
-from deploy.records import SwitchedRecord
 from deploy.target import Guard, LogLine, Order, Report
 from deploy.targets.health import wait_until_it_runs
 
@@ -135,16 +134,7 @@ class ReleaseSteps:
                 self.directory.mark_complete(self.sha)
             self.directory.point_at(self.sha)
             is_back = self.order.plan.action == "roll_back"
-            write(self._switched(self.sha, previous, back=is_back))
-
-    def _switched(self, sha: str | None, previous: str | None, *, back: bool) -> SwitchedRecord:
-        return SwitchedRecord(
-            at=self.target.clock(),
-            approval_id=self.order.approval_id,
-            sha=sha,
-            previous=previous,
-            back=back,
-        )
+            write(self.target.switched(self.order, self.sha, previous, back=is_back))
 
     def _activate(self, step: PlannedStep) -> None:
         seconds = self.target.table.activate_timeout_seconds
@@ -165,7 +155,7 @@ class ReleaseSteps:
         try:
             with self.target.journal.owned(self.order.fence) as write:
                 self.directory.point_at(previous)
-                write(self._switched(previous, self.sha, back=True))
+                write(self.target.switched(self.order, previous, self.sha, back=True))
         except (OSError, TargetError) as error:
             then = f"It is live still, because the switch back failed too: {error}"
         else:

@@ -1,74 +1,46 @@
 """Release directories: a commit is exported, built, checked, switched to, and confirmed or undone."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 
 from deploy import history, placeholders
-from deploy.catalog import Catalog
-from deploy.errors import Refusal, RefusedError, StepFailedError
+from deploy.errors import StepFailedError
 from deploy.git import Repository
-from deploy.journal import Journal
 from deploy.plan import SHORT, Action, PlannedStep
-from deploy.records import (
-    BeganRecord,
-    ClosedRecord,
-    EndedRecord,
-    Record,
-    StepRecord,
-    VerifiedRecord,
-)
-from deploy.target import (
-    Began,
-    Ended,
-    Guard,
-    Live,
-    NeverBegan,
-    Order,
-    Probe,
-    Report,
-    StepDone,
-    StepStarted,
-)
+from deploy.target import Guard, Order, Report, Site, StepDone, StepStarted
+from deploy.target_tables import ReleasesTable
+from deploy.targets.journaled import Journaled
 from deploy.targets.release_directory import ReleaseDirectory
 from deploy.targets.release_steps import ReleaseSteps
 
 _WAY_BACK = "the release before is made live again"
 
 
-class Releases:
-    """The target of one service in one environment; `clock` gives the time for the journal."""
+class Releases(Journaled):
+    """The target of one service in one environment: release directories and a link to one."""
 
-    def __init__(
-        self, catalog: Catalog, service: str, environment: str, clock: Callable[[], datetime]
-    ) -> None:
-        self.catalog = catalog
-        self.service = service
-        self.environment = environment
-        self.table = catalog.services[service].target
-        self.place = catalog.environments[environment].services[service]
-        self.config_hash = catalog.config_hash(service, environment)
-        self.directory = ReleaseDirectory(self.table.base, environment, service)
-        self.journal = Journal(self.directory.journal)
-        self.clock = clock
+    table: ReleasesTable
 
-    def current(self) -> Live | None:
-        """Return what `current` points at, with what the journal knows of it."""
-        sha = self.directory.live_sha()
-        if sha is None:
-            return None
-        switched = history.last_switch_to(self.records(), sha)
-        return Live(
-            sha=sha,
-            release=f"releases/{sha}",
-            since=switched.at if switched else self.directory.live_since(),
-            approval_id=switched.approval_id if switched else None,
-            verified=history.is_verified(self.records(), sha),
-        )
+    def __init__(self, site: Site) -> None:
+        super().__init__(site)
+        table = site.catalog.services[site.service].target
+        if not isinstance(table, ReleasesTable):
+            raise TypeError(f"{site.service} is no target of kind releases")
+        self.table = table
+        self.directory = ReleaseDirectory(table.base, site.environment, site.service)
 
-    def records(self) -> Iterator[Record]:
-        """Yield the journal, the newest record first."""
-        return self.journal.newest_first()
+    def live_sha(self) -> str | None:
+        """Return the commit that `current` points at."""
+        return self.directory.live_sha()
+
+    def live_since(self) -> datetime:
+        """Return when `current` was last changed."""
+        return self.directory.live_since()
+
+    def prepare(self) -> None:
+        """Make the folders; raise TargetError if a link stands where one of them should."""
+        self.directory.prepare()
 
     def planned_steps(self, action: Action, sha: str) -> tuple[PlannedStep, ...]:
         """Return the steps; a roll back to a release that still stands is not built again."""
@@ -96,26 +68,6 @@ class Releases:
             steps.append(PlannedStep(name="confirm", says=says))
         return tuple(steps)
 
-    def begin(self, order: Order) -> None:
-        """Record that the order begins; refuse one whose plan no longer fits what is here.
-
-        Raises SeenApprovalError, OldFenceError, RefusedError (`plan_changed`) or TargetError.
-        """
-        self.directory.prepare()
-        self.journal.check(order.approval_id, order.fence)
-        self._same_as_planned(order)
-        self.journal.begin(
-            BeganRecord(
-                at=self.clock(),
-                approval_id=order.approval_id,
-                fence=order.fence,
-                digest=order.digest,
-                head=order.head,
-                sha=order.plan.sha,
-                action=order.plan.action,
-            )
-        )
-
     def steps(self, order: Order, guard: Guard, report: Report) -> Iterator[StepDone]:
         """Run the order's steps, each yielded as it ends; raise StepFailedError where one fails."""
         taking = ReleaseSteps(self, order, guard, report)
@@ -129,61 +81,19 @@ class Releases:
             except StepFailedError as error:
                 failed = error
             done = StepDone(step.name, failed is None, round(time.monotonic() - started, 3))
-            self._note(order, done)
+            self.note(order, done)
             yield done
             if failed is not None:
                 raise failed
 
     def end(self, order: Order, failed: StepFailedError | None) -> None:
-        """Record how the order ended, and remove releases that nobody will go back to."""
-        with self.journal.owned(order.fence) as write:
+        """Remove releases that nobody will go back to, and record how the order ended."""
+        with self.journal.owned(order.fence):
             live = self.directory.live_sha()
             back = history.last_verified(self.records(), live)
             needed = {sha for sha in (live, order.plan.previous_sha, back) if sha is not None}
             self.directory.tidy(self.table.keep_releases, needed)
-            write(
-                EndedRecord(
-                    at=self.clock(),
-                    approval_id=order.approval_id,
-                    outcome="failed" if failed else "succeeded",
-                    step=failed.step if failed else None,
-                    error=failed.error if failed else None,
-                )
-            )
-
-    def verify(self, sha: str) -> bool:
-        """Record that tests passed on `sha`; False, recording nothing, if it is not live now."""
-        if self.directory.live_sha() != sha:
-            return False
-        self.journal.append(VerifiedRecord(at=self.clock(), sha=sha))
-        return True
-
-    def probe(self, approval_id: str) -> Probe:
-        """Tell what became of an approval, from the journal."""
-        records = self.journal.of(approval_id)
-        began = next((r for r in records if isinstance(r, BeganRecord)), None)
-        if began is None:
-            return NeverBegan()
-        live = self.directory.live_sha()
-        ended = next((r for r in records if isinstance(r, EndedRecord)), None)
-        if ended is None:
-            steps = [r.name for r in records if isinstance(r, StepRecord)]
-            return Began(last_step=steps[-1] if steps else None, live_sha=live)
-        return Ended(
-            outcome=ended.outcome,
-            sha=began.sha,
-            live_sha=live,
-            step=ended.step,
-            error=ended.error,
-        )
-
-    def settle(self, order: Order) -> Probe:
-        """Close the order in the journal, so that its worker can do nothing more, and probe."""
-        self.directory.prepare()
-        self.journal.close(
-            ClosedRecord(at=self.clock(), approval_id=order.approval_id, fence=order.fence)
-        )
-        return self.probe(order.approval_id)
+        super().end(order, failed)
 
     @property
     def port(self) -> str | None:
@@ -205,35 +115,3 @@ class Releases:
         """Return the repository that the service is built from."""
         table = self.catalog.repositories[self.catalog.services[self.service].repository]
         return Repository(table.path, table.url)
-
-    def _same_as_planned(self, order: Order) -> None:
-        plan = order.plan
-        changed = None
-        if (plan.service, plan.environment) != (self.service, self.environment):
-            changed = "it is for another place"
-        elif plan.config_hash != self.config_hash:
-            changed = "the configuration has changed"
-        elif plan.previous_sha != self.directory.live_sha():
-            changed = "another release went live"
-        elif plan.steps != self.planned_steps(plan.action, plan.sha):
-            changed = "its steps have changed"
-        if changed is not None:
-            raise RefusedError(
-                Refusal(
-                    "plan_changed",
-                    f"The plan was made earlier, and since then {changed}. Nothing was deployed; "
-                    "ask for the deploy again to see it as it is now.",
-                )
-            )
-
-    def _note(self, order: Order, done: StepDone) -> None:
-        with self.journal.owned(order.fence) as write:
-            write(
-                StepRecord(
-                    at=self.clock(),
-                    approval_id=order.approval_id,
-                    name=done.name,
-                    ok=done.ok,
-                    seconds=done.seconds,
-                )
-            )

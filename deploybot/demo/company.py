@@ -25,7 +25,7 @@ import redis
 from deploy.catalog import Catalog
 from deploy.look import Look
 from deploy.run import run
-from deploy.target import Order
+from deploy.target import Order, Running
 from deploybot.demo import configuration
 from deploybot.demo.mailbox import Mailbox, MailboxSettings
 from deploybot.demo.sample_repository import SampleRepository, create
@@ -299,8 +299,8 @@ class Company:
             plan=plan,
         )
         outcome = run(target, order, guard=lambda: None, progress=lambda _: None)
-        if outcome.outcome != "succeeded":
-            raise ConfigError(f"The first release of {service} failed: {outcome.error}")
+        if isinstance(outcome, Running) or outcome.outcome != "succeeded":
+            raise ConfigError(f"The first release of {service} did not succeed: {outcome!r}")
         target.verify(plan.sha)
 
     def _seed_fences(self, url: str) -> None:

@@ -4,7 +4,7 @@ import os
 import pytest
 from shop import PYTHON, Shop, free, free_ports, now, quick, unheard
 
-from deploy.errors import CancelledError, LeaseLostError
+from deploy.errors import LeaseLostError
 from deploy.look import Look
 from deploy.run import run
 from deploy.target import LogLine, StepDone, StepStarted
@@ -215,7 +215,7 @@ def test_a_commit_that_was_switched_away_from_is_remembered_as_given_up(shop):
     assert any("was rolled back from staging before" in text for text in plan.warnings)
 
 
-@pytest.mark.parametrize("error", [LeaseLostError("lost"), CancelledError("no"), OSError("net")])
+@pytest.mark.parametrize("error", [LeaseLostError("lost"), OSError("net")])
 def test_whatever_the_guard_raises_ends_the_run_at_once_and_nothing_more_is_recorded(shop, error):
     deploy(shop, quick(shop), "v1.0.0")
     catalog = quick(shop, build=[["sh", "-c", "touch started; sleep 60"]])
