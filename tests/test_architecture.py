@@ -18,6 +18,7 @@ PACKAGES = ("deploy", "deploybot", "workers", "prompts")
 LINES = 300
 LONGER = {
     "deploybot/agent.py": "the loop and its switch, a case an intent",
+    "deploybot/config.py": "every setting, and how each is checked",
     "deploybot/demo/company.py": "everything that the demo starts, and in which order it ends",
     "deploybot/demo/play.py": "the whole story, line by line",
     "deploybot/events.py": "a class an event, and nothing else",

@@ -1,0 +1,1 @@
+"""What pages load besides themselves: one sheet, one script, one icon."""

@@ -1,0 +1,1 @@
+"""The looks of the pages, as Jinja2 templates; what they are filled with is `pages`'."""
