@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from io import RawIOBase
 from pathlib import Path
 from threading import Event
-from typing import IO
+from typing import IO, Literal
 
 from deploy.target import Guard
 
@@ -37,10 +37,14 @@ _CONTROL = re.compile(
 
 @dataclass(frozen=True)
 class Ran:
-    """How a command ended; `exit_code` is None when its time was up, negative for a signal."""
+    """How a command ended; `exit_code` is negative for a signal, None when it ran into a limit.
+
+    `limit` names that limit: its time was up, or it had printed nothing for too long.
+    """
 
     exit_code: int | None
     tail: tuple[str, ...]
+    limit: Literal["time", "silence"] | None = None
 
 
 class GuardedPipe(RawIOBase):
@@ -77,20 +81,34 @@ def run(
     seconds: float,
     guard: Guard,
     log: Callable[[str], None],
+    silence_seconds: float | None = None,
 ) -> Ran:
     """Run a command to its end, each line of its output given to `log`.
+
+    One that runs for longer than `seconds`, or prints nothing for `silence_seconds`, is killed.
 
     Whatever the guard raises comes through, after the command and all its children are killed.
     Raises OSError when the command cannot be started.
     """
-    deadline = time.monotonic() + seconds
+    limits = _Limits(seconds, silence_seconds)
     tail: deque[str] = deque(maxlen=TAIL_LINES)
     with _started(argv, directory, variables, subprocess.PIPE) as child:
-        for line in _lines(child, deadline, guard):
+        for line in _lines(child, limits, guard):
             tail.append(plain(line))
             log(tail[-1])
         exit_code = child.poll()
-    return Ran(exit_code, tuple(tail))
+    return Ran(exit_code, tuple(tail), limits.reached if exit_code is None else None)
+
+
+def how(ran: Ran, limit: tuple[str, float], silence_seconds: float) -> str:
+    """Return in words how a command failed; `limit` is the setting of its time and its value."""
+    match ran.limit:
+        case "time":
+            return f"took longer than {limit[1]:g} s ({limit[0]}) and was ended"
+        case "silence":
+            return f"printed nothing for {silence_seconds:g} s (silence_seconds) and was ended"
+        case None:
+            return f"ended with exit code {ran.exit_code}"
 
 
 @contextmanager
@@ -109,6 +127,29 @@ def serving(
 def pause(seconds: float) -> None:
     """Let a moment pass between two looks at a thing that another process changes."""
     Event().wait(seconds)
+
+
+class _Limits:
+    """How long a command may run, and how long it may say nothing; which was `reached`."""
+
+    def __init__(self, seconds: float, silence_seconds: float | None) -> None:
+        self._deadline = time.monotonic() + seconds
+        self._silence = silence_seconds
+        self._heard = time.monotonic()
+        self.reached: Literal["time", "silence"] | None = None
+
+    def heard(self) -> None:
+        """Begin to count the silence anew."""
+        self._heard = time.monotonic()
+
+    def are_over(self) -> bool:
+        """Tell whether one of them is reached."""
+        now = time.monotonic()
+        if now >= self._deadline:
+            self.reached = "time"
+        elif self._silence is not None and now - self._heard >= self._silence:
+            self.reached = "silence"
+        return self.reached is not None
 
 
 @contextmanager
@@ -142,7 +183,7 @@ def _started(
             child.stdout.close()
 
 
-def _lines(child: subprocess.Popen[bytes], deadline: float, guard: Guard) -> Iterator[bytes]:
+def _lines(child: subprocess.Popen[bytes], limits: _Limits, guard: Guard) -> Iterator[bytes]:
     pipe = child.stdout
     if pipe is None:
         return
@@ -152,7 +193,7 @@ def _lines(child: subprocess.Popen[bytes], deadline: float, guard: Guard) -> Ite
         selector.register(pipe, selectors.EVENT_READ)
         while is_open or child.poll() is None:
             guard()
-            if time.monotonic() >= deadline:
+            if limits.are_over():
                 break
             ended = child.poll() is not None
             if not is_open:
@@ -161,6 +202,7 @@ def _lines(child: subprocess.Popen[bytes], deadline: float, guard: Guard) -> Ite
             elif selector.select(0 if ended else GUARD_SECONDS):
                 chunk = os.read(pipe.fileno(), 65_536)
                 is_open = bool(chunk)
+                limits.heard()
                 *whole, rest = (rest + chunk).split(b"\n")
                 yield from whole
                 rest = rest[-65_536:]

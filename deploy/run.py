@@ -3,6 +3,7 @@
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -48,7 +49,8 @@ def run(target: Target, order: Order, *, guard: Guard, progress: Report) -> Outc
         nonlocal at
         if isinstance(told, StepStarted):
             at = told.name
-        progress(told)
+        with suppress(CancelledError):  # the guard says so again, where it is safe to stop
+            progress(told)
 
     failed: StepFailedError | None = None
     try:

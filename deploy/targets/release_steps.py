@@ -4,14 +4,15 @@ import errno
 import shutil
 import socket
 import tempfile
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from deploy import placeholders, process
-from deploy.errors import RepositoryError, StepFailedError, TargetError
+from deploy.errors import CancelledError, RepositoryError, StepFailedError, TargetError
 from deploy.plan import SHORT, PlannedStep
-from deploy.target import Guard, LogLine, Order, Report
+from deploy.target import Guard, LogLine, Order, Report, StepStarted
 from deploy.targets.health import wait_until_it_runs
 
 if TYPE_CHECKING:
@@ -32,26 +33,48 @@ class ReleaseSteps:
         self.sha = order.plan.sha
         self.report = report
         self._guard = guard
+        self._deadline = time.monotonic() + target.table.timeout_seconds
         self._stopped: Exception | None = None
+        self._step = "start"
+        self._is_switched = False
+        self._is_undoing = False
 
     def take(self, step: PlannedStep) -> None:
-        """Take one step; raise StepFailedError, or whatever the guard raised."""
+        """Take one step; raise StepFailedError, or whatever the guard raised.
+
+        What fails once the release is live is undone: the one before is made live again.
+        """
+        self._step = step.name
         try:
+            self.guard()
+            self.report(StepStarted(step.name))
             self._take(step)
+        except StepFailedError as failed:
+            raise self._undone(failed) from failed
         except (RepositoryError, TargetError) as error:
-            raise StepFailedError(step.name, str(error)) from error
+            raise self._undone(StepFailedError(step.name, str(error))) from error
         except OSError as error:
             if error is self._stopped:
                 raise
             raise StepFailedError(step.name, self._disk_says(error)) from error
 
     def guard(self) -> None:
-        """Ask the guard, and remember that it was the guard who stopped the run."""
+        """Ask the guard, and remember that it was the guard who stopped the run.
+
+        That a person stopped it, or that the time of the whole order is up, fails the step.
+        """
         try:
             self._guard()
+        except CancelledError as stopped:
+            if not self._is_undoing:
+                raise StepFailedError(self._step, str(stopped)) from stopped
         except Exception as error:
             self._stopped = error
             raise
+        if not self._is_undoing and time.monotonic() >= self._deadline:
+            seconds = self.target.table.timeout_seconds
+            text = f"It took longer than {seconds:g} s in all (timeout_seconds) and was ended."
+            raise StepFailedError(self._step, text)
 
     def _take(self, step: PlannedStep) -> None:
         match step.name:
@@ -66,11 +89,8 @@ class ReleaseSteps:
             case "confirm":
                 self._confirm(step)
             case _:
-                self._command(step.name, step.argv or (), self.sha, self._build_seconds)
-
-    @property
-    def _build_seconds(self) -> float:
-        return self.target.table.build_timeout_seconds
+                limit = ("build_timeout_seconds", self.target.table.build_timeout_seconds)
+                self._command(step.name, step.argv or (), self.sha, limit)
 
     def _export(self) -> None:
         if self.directory.live_sha() == self.sha:
@@ -133,24 +153,25 @@ class ReleaseSteps:
             if not self.directory.is_complete(self.sha):
                 self.directory.mark_complete(self.sha)
             self.directory.point_at(self.sha)
+            self._is_switched = True
             is_back = self.order.plan.action == "roll_back"
             write(self.target.switched(self.order, self.sha, previous, back=is_back))
 
     def _activate(self, step: PlannedStep) -> None:
         seconds = self.target.table.activate_timeout_seconds
-        try:
-            self._command(step.name, step.argv or (), self.sha, seconds)
-        except StepFailedError as failed:
-            raise self._undone(failed) from failed
+        self._command(step.name, step.argv or (), self.sha, ("activate_timeout_seconds", seconds))
 
     def _confirm(self, step: PlannedStep) -> None:
         problem = self._live_problem(self.sha)
         if problem is not None:
             text = f"{self.sha[:SHORT]} went live and is not well: {problem}."
-            raise self._undone(StepFailedError(step.name, text))
+            raise StepFailedError(step.name, text)
 
     def _undone(self, failed: StepFailedError) -> StepFailedError:
-        """Switch back to what was live before, and return the failure with how that went."""
+        """Switch back to what was live before, if need be; return the failure with how that went."""
+        if not self._is_switched:
+            return failed
+        self._is_undoing = True
         previous = self.order.plan.previous_sha
         try:
             with self.target.journal.owned(self.order.fence) as write:
@@ -165,7 +186,7 @@ class ReleaseSteps:
                 then = f"The release before, {previous[:SHORT]}, is live again{again}."
         return StepFailedError(
             failed.step,
-            f"{failed.error} {then}",
+            f"{failed.error.rstrip('.')}. {then}",
             exit_code=failed.exit_code,
             tail=failed.tail,
         )
@@ -177,7 +198,8 @@ class ReleaseSteps:
                 argv = placeholders.fill(
                     table.activate, self.target.values(previous, self.target.port)
                 )
-                self._command("activate", argv, previous, table.activate_timeout_seconds)
+                limit = ("activate_timeout_seconds", table.activate_timeout_seconds)
+                self._command("activate", argv, previous, limit)
         except StepFailedError as error:
             return f", but the service could not be told ({error.error})"
         if self.target.place.url is None:
@@ -191,13 +213,17 @@ class ReleaseSteps:
         health = f"{url}{table.health}"
         return wait_until_it_runs(health, sha, seconds, self.guard, times=_TIMES_WELL)
 
-    def _command(self, name: str, argv: tuple[str, ...], sha: str, seconds: float) -> None:
+    def _command(
+        self, name: str, argv: tuple[str, ...], sha: str, limit: tuple[str, float]
+    ) -> None:
+        table = self.target.table
         try:
             ran = process.run(
                 argv,
                 directory=self.directory.release(sha),
                 variables=self._variables(sha, self.target.port),
-                seconds=seconds,
+                seconds=limit[1],
+                silence_seconds=table.silence_seconds,
                 guard=self.guard,
                 log=lambda line: self.report(LogLine(name, line)),
             )
@@ -206,10 +232,7 @@ class ReleaseSteps:
                 raise
             raise StepFailedError(name, f"{argv[0]} cannot be run: {error.strerror}.") from error
         if ran.exit_code != 0:
-            how = f"took longer than {seconds:g} s and was ended"
-            if ran.exit_code is not None:
-                how = f"ended with exit code {ran.exit_code}"
-            text = f"{Path(argv[0]).name} {how}."
+            text = f"{Path(argv[0]).name} {process.how(ran, limit, table.silence_seconds)}."
             raise StepFailedError(name, text, exit_code=ran.exit_code, tail=ran.tail)
 
     def _variables(self, sha: str, port: str | None) -> Mapping[str, str]:

@@ -8,7 +8,7 @@ from deploy import history, placeholders
 from deploy.errors import StepFailedError
 from deploy.git import Repository
 from deploy.plan import SHORT, Action, PlannedStep
-from deploy.target import Guard, Order, Report, Site, StepDone, StepStarted
+from deploy.target import Guard, Order, Report, Site, StepDone
 from deploy.target_tables import ReleasesTable
 from deploy.targets.journaled import Journaled
 from deploy.targets.release_directory import ReleaseDirectory
@@ -72,8 +72,6 @@ class Releases(Journaled):
         """Run the order's steps, each yielded as it ends; raise StepFailedError where one fails."""
         taking = ReleaseSteps(self, order, guard, report)
         for step in order.plan.steps:
-            guard()
-            report(StepStarted(step.name))
             started = time.monotonic()
             failed: StepFailedError | None = None
             try:

@@ -79,7 +79,7 @@ def test_a_build_out_of_time_is_ended_and_said(shop):
 
     outcome = deploy(shop, catalog)
 
-    assert outcome.error == "sleep took longer than 0.3 s and was ended."
+    assert outcome.error == ("sleep took longer than 0.3 s (build_timeout_seconds) and was ended.")
     assert outcome.exit_code is None
 
 
