@@ -18,6 +18,8 @@ ReasonCode = Literal[
     "operation_running",
     "plan_changed",
     "time_refused",
+    "in_line",
+    "locked",
 ]
 """Why a plan may not run: stable names that programs may rely on."""
 
@@ -53,6 +55,30 @@ class RepositoryError(DeployError):
 
 class TargetError(DeployError):
     """What stands at the target is not what a deploy left there; a person must look."""
+
+
+class PlaceError(DeployError):
+    """A system that targets or checks speak to did not do, or did not say, what it was asked."""
+
+
+class NoAnswerError(PlaceError):
+    """It gave no usable answer: whether it did what it was asked cannot be told."""
+
+
+class BusyError(PlaceError):
+    """It refused for now, and did nothing: ask again after `retry_after` seconds."""
+
+    def __init__(self, text: str, retry_after: float) -> None:
+        super().__init__(text)
+        self.retry_after = retry_after
+
+
+class DeniedError(PlaceError):
+    """It refused, and did nothing; `status` is its HTTP status."""
+
+    def __init__(self, text: str, status: int) -> None:
+        super().__init__(text)
+        self.status = status
 
 
 class JournalError(DeployError):

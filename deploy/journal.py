@@ -16,6 +16,9 @@ from deploy.records import (
     ClosedRecord,
     EndedRecord,
     Record,
+    SeenRecord,
+    StopRecord,
+    SwitchedRecord,
     VerifiedRecord,
 )
 
@@ -82,6 +85,22 @@ class Journal:
         with self._locked() as file:
             self._write(file, record)
 
+    def note(self, record: SeenRecord | StopRecord) -> None:
+        """Add what was seen of, or asked for, an order that runs elsewhere and has not ended."""
+        with self._locked() as file:
+            if self._end_of(record.approval_id) is None:
+                self._write(file, record)
+
+    def finish(self, end: EndedRecord, *before: SwitchedRecord) -> EndedRecord:
+        """Record how an order ended elsewhere, unless that is recorded; return what stands."""
+        with self._locked() as file:
+            stands = self._end_of(end.approval_id)
+            if stands is not None:
+                return stands
+            for record in (*before, end):
+                self._write(file, record)
+            return end
+
     @contextmanager
     def owned(self, fence: int) -> Iterator[Callable[[Record], None]]:
         """Hold the journal while acting for the order with this fence, so that no other begins.
@@ -96,6 +115,10 @@ class Journal:
                     "changed nothing more; look at what is live now."
                 )
             yield lambda record: self._write(file, record)
+
+    def _end_of(self, approval_id: str) -> EndedRecord | None:
+        ends = (r for r in self.of(approval_id) if isinstance(r, EndedRecord))
+        return next(ends, None)
 
     def _last_fence(self) -> int | None:
         fenced = (r for r in self.newest_first() if isinstance(r, BeganRecord | ClosedRecord))

@@ -47,26 +47,42 @@ class SwitchedRecord(_OfApproval):
 
 
 class IntentRecord(_OfApproval):
-    """Something is about to be asked for elsewhere, once: on disk before the request goes out."""
+    """Something is about to be asked for elsewhere, once: on disk before the request goes out.
+
+    `facts` are what the place said before (ids, what was there); `previous` is what was live.
+    """
 
     kind: Literal["intent"] = "intent"
-    asks: str
+    previous: Sha | None
+    facts: dict[str, str] = {}
 
 
 class LaunchedRecord(_OfApproval):
-    """What was asked for runs elsewhere, under this name there; `link` shows it to people."""
+    """What was asked for runs elsewhere: what the place said of it, `link` and `id` among that."""
 
     kind: Literal["launched"] = "launched"
-    reference: str
-    link: str = ""
+    facts: dict[str, str] = {}
 
 
 class SeenRecord(_OfApproval):
-    """What runs elsewhere was seen to have come to another step: its silence begins anew."""
+    """What runs elsewhere was seen to have changed, so its silence begins anew.
+
+    `mark` tells one state of it from another.
+    """
 
     kind: Literal["seen"] = "seen"
+    mark: str
     step: str
     link: str = ""
+
+
+class StopRecord(_OfApproval):
+    """The place is asked to stop what runs there, and to make live again what was live before."""
+
+    kind: Literal["stop"] = "stop"
+    reason: str
+    step: str | None = None
+    tail: tuple[str, ...] = ()
 
 
 class EndedRecord(_OfApproval):
@@ -101,6 +117,7 @@ Record = Annotated[
     | IntentRecord
     | LaunchedRecord
     | SeenRecord
+    | StopRecord
     | EndedRecord
     | ClosedRecord
     | VerifiedRecord,
