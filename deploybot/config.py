@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 from deploy.catalog import Catalog
 from deploy.target_tables import place_in_file
 from deploybot.errors import ConfigError
+from deploybot.log_forms import FORMS, LEVELS
 from deploybot.model_tables import BudgetTables, ModelTable
 from deploybot.ports import People, Person
 from deploybot.prompting.renderers import RENDERERS
@@ -40,11 +41,18 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("DEPLOYBOT_SECRET_KEY", "", "at least 32 characters that seal the threads, the same on every machine; make one with `openssl rand -hex 32`; without it one is kept in the state folder", is_secret=True),
     Setting("DEPLOYBOT_HOST", "127.0.0.1", "the address that the web process listens on"),
     Setting("DEPLOYBOT_PORT", "8080", "the port that the web process listens on; 0 for any free one"),
-    Setting("DEPLOYBOT_URL", "", "the address under which people and webhooks reach the web process, for links"),
+    Setting("DEPLOYBOT_URL", "", "the address under which people and webhooks reach the web process, for links; the command line speaks to it"),
+    Setting("DEPLOYBOT_TOKEN", "", "your own token, for the command line; whoever runs the web process gives it out", is_secret=True),
     Setting("DEPLOYBOT_API_TOKENS", "", "person:token pairs, separated by commas; a token has at least 16 characters", is_secret=True),
     Setting("DEPLOYBOT_LEASE_SECONDS", "20", "how long a silent worker keeps its operation before others ask the target, 1 to 600"),
     Setting("DEPLOYBOT_SWEEP_SECONDS", "10", "how often the clock looks for threads that nobody woke, 0.2 to 60"),
     Setting("DEPLOYBOT_OPERATIONS", "2", "how many deploys and test runs one worker machine carries out at once, 1 to 32"),
+    Setting("DEPLOYBOT_LOG_FORMAT", "plain", "the form of log lines: plain, or json for one object a line"),
+    Setting("DEPLOYBOT_LOG_LEVEL", "info", "the least that deploybot's own log lines must be: debug, info, warning or error"),
+    Setting("DEPLOYBOT_METRICS_TOKEN", "", "what a scraper must send as its bearer token to read /metrics; make one with `openssl rand -hex 16`; without it everybody who reaches the web process may", is_secret=True),
+    Setting("OTEL_EXPORTER_OTLP_ENDPOINT", "", "address of a collector that takes traces over OTLP/HTTP, such as http://127.0.0.1:4318; without it nothing is traced"),
+    Setting("OTEL_EXPORTER_OTLP_HEADERS", "", "name=value pairs, separated by commas, that the collector wants with each request", is_secret=True),
+    Setting("OTEL_SERVICE_NAME", "deploybot", "what this installation is called in traces"),
     Setting("DEPLOYBOT_FAILPOINT", "", "1 to let tests name, in Redis, the point at which a worker is killed; never where people deploy"),
     Setting("DEPLOYBOT_PROMPTS_DIR", "", "a folder of your own prompt templates; a file there stands for the one of the same name in prompts/"),
     Setting("DEPLOYBOT_RENDERER", "tags", "the form in which a model reads a thread: tags, lines or chat"),
@@ -124,10 +132,17 @@ class Settings:
     host: str
     port: int
     url: str
+    token: SecretStr
     api_tokens: Mapping[str, SecretStr]
     lease_seconds: float
     sweep_seconds: float
     operations: int
+    log_format: str
+    log_level: str
+    metrics_token: SecretStr
+    otlp_endpoint: str
+    otlp_headers: SecretStr
+    otlp_service: str
     failpoint: bool
     prompts_dir: Path | None
     renderer: str
@@ -172,10 +187,17 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         host=text("DEPLOYBOT_HOST"),
         port=int(_number("DEPLOYBOT_PORT", text, 0, 65535)),
         url=_address("DEPLOYBOT_URL", text, ("http", "https")).rstrip("/"),
+        token=SecretStr(text("DEPLOYBOT_TOKEN")),
         api_tokens=_tokens(text("DEPLOYBOT_API_TOKENS")),
         lease_seconds=_number("DEPLOYBOT_LEASE_SECONDS", text, 1, 600),
         sweep_seconds=_number("DEPLOYBOT_SWEEP_SECONDS", text, 0.2, 60),
         operations=int(_number("DEPLOYBOT_OPERATIONS", text, 1, 32)),
+        log_format=_one_of("DEPLOYBOT_LOG_FORMAT", text, FORMS),
+        log_level=_one_of("DEPLOYBOT_LOG_LEVEL", text, LEVELS),
+        metrics_token=SecretStr(text("DEPLOYBOT_METRICS_TOKEN")),
+        otlp_endpoint=_address("OTEL_EXPORTER_OTLP_ENDPOINT", text, ("http", "https")),
+        otlp_headers=SecretStr(text("OTEL_EXPORTER_OTLP_HEADERS")),
+        otlp_service=text("OTEL_SERVICE_NAME"),
         failpoint=text("DEPLOYBOT_FAILPOINT") == "1",
         prompts_dir=Path(text("DEPLOYBOT_PROMPTS_DIR")) if text("DEPLOYBOT_PROMPTS_DIR") else None,
         renderer=_one_of("DEPLOYBOT_RENDERER", text, tuple(RENDERERS)),

@@ -1,0 +1,102 @@
+"""Exit codes: what each one tells a script, and which one a thread has earned."""
+
+from collections.abc import Iterable
+from enum import IntEnum
+
+from deploybot.approvals import ApprovalRequest
+from deploybot.events import (
+    ApprovalDenied,
+    ApprovalExpired,
+    ApprovalRequested,
+    Cancelled,
+    DeployFailed,
+    DeployOutcomeUnknown,
+    DeployResolved,
+    DeploySucceeded,
+    StepFailed,
+)
+from deploybot.thread import Status, Thread
+
+
+class Exit(IntEnum):
+    """What a command ends with."""
+
+    DONE = 0
+    REFUSED = 1
+    USAGE = 2
+    DENIED = 3
+    NEEDS_PEOPLE = 4
+    DEPLOY_FAILED = 5
+    OUTCOME_UNKNOWN = 6
+    STILL_RUNNING = 7
+    INTERRUPTED = 130
+
+
+SAYS: dict[Exit, str] = {
+    Exit.DONE: "Done: answered, deployed, or accepted.",
+    Exit.REFUSED: "Refused, or not possible now; the sentence on standard error says why.",
+    Exit.USAGE: "The command or a setting is wrong; nothing was sent.",
+    Exit.DENIED: "Denied, expired or cancelled; nothing was deployed.",
+    Exit.NEEDS_PEOPLE: "An approval or an answer is waited for, or the thread is paused.",
+    Exit.DEPLOY_FAILED: "A deploy ran and failed; `show` says at which step, and what is live.",
+    Exit.OUTCOME_UNKNOWN: "A deploy's outcome is not known; nothing starts there until it is settled.",
+    Exit.STILL_RUNNING: "`--timeout` ran out, or `--no-follow` left it working.",
+    Exit.INTERRUPTED: "Stopped by Ctrl-C; what was sent before goes on.",
+}
+
+_CHANGES = ("deploy", "deploy_together", "roll_back", "start")
+_WAITS_FOR_PEOPLE = (Status.AWAITING_APPROVAL, Status.AWAITING_INPUT, Status.PAUSED)
+
+
+def exit_of(thread: Thread, since: int = 0) -> Exit:
+    """Return what a thread has come to, by what happened behind its event number `since`."""
+    if thread.status is Status.OUTCOME_UNKNOWN:
+        return Exit.OUTCOME_UNKNOWN
+    if thread.status in _WAITS_FOR_PEOPLE:
+        return Exit.NEEDS_PEOPLE
+    if thread.status is not Status.DONE:
+        return Exit.STILL_RUNNING
+    return _ended(thread, since)
+
+
+def _ended(thread: Thread, since: int) -> Exit:
+    """Judge what is over: each place by its last word, the worst of them counting."""
+    requests = {
+        event.request.id: event.request
+        for event in thread.events
+        if isinstance(event, ApprovalRequested)
+    }
+    places: dict[str, Exit] = {}
+    last = Exit.DONE
+    for event in thread.events[since:]:
+        match event:
+            case DeploySucceeded():
+                places[_place(requests, event)] = last = Exit.DONE
+            case DeployFailed() | DeployOutcomeUnknown():
+                places[_place(requests, event)] = last = Exit.DEPLOY_FAILED
+            case DeployResolved(outcome=outcome):
+                last = Exit.DONE if outcome == "succeeded" else Exit.DEPLOY_FAILED
+                places[_place(requests, event)] = last
+            case ApprovalDenied() | ApprovalExpired() | Cancelled():
+                last = Exit.DENIED
+            case StepFailed(intent=intent) if intent in _CHANGES:
+                last = Exit.REFUSED
+            case _:
+                pass
+    return _worst([last, *places.values()])
+
+
+def _worst(codes: Iterable[Exit]) -> Exit:
+    order = (Exit.DONE, Exit.REFUSED, Exit.DENIED, Exit.DEPLOY_FAILED)
+    return max(codes, key=order.index)
+
+
+def _place(
+    requests: dict[str, ApprovalRequest],
+    event: DeploySucceeded | DeployFailed | DeployOutcomeUnknown | DeployResolved,
+) -> str:
+    request = requests.get(event.request_id)
+    if request is None or event.part >= len(request.plans):
+        return event.request_id
+    plan = request.plans[event.part]
+    return f"{plan.environment}/{plan.service}"

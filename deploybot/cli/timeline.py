@@ -1,0 +1,75 @@
+"""Draws a thread for a terminal: one event after the other, in words; which words is `wording`'s."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from pydantic import ValidationError
+from rich.text import Text
+
+from deploybot.cli.terminal import harmless, one_line
+from deploybot.events import (
+    EVENT,
+    Answered,
+    ApprovalDenied,
+    ApprovalGranted,
+    Cancelled,
+    DeployFailed,
+    DeployOutcomeUnknown,
+    DeploySucceeded,
+    Event,
+    Message,
+    StepFailed,
+    TestsFailed,
+    TestsPassed,
+)
+from deploybot.wording import Words, words
+
+LONGEST = 400
+"""Letters of a paragraph before the rest is left to --json."""
+MOST_LINES = 20
+
+_STYLES: tuple[tuple[Any, str], ...] = (
+    (DeploySucceeded | TestsPassed | ApprovalGranted, "green"),
+    (DeployFailed | DeployOutcomeUnknown | TestsFailed, "bold red"),
+    (StepFailed | ApprovalDenied | Cancelled, "yellow"),
+    (Message | Answered, "bold"),
+)
+
+
+def read(stored: Any) -> Event | None:
+    """Return the event that the API showed; None when this version does not know its kind."""
+    try:
+        return EVENT.validate_python(stored, strict=False)
+    except ValidationError:
+        return None
+
+
+def entry(seq: int, event: Event) -> Iterator[Text]:
+    """Yield the lines of one event: when, what and who, then the words below it."""
+    said = words(event)
+    style = next((style for kind, style in _STYLES if isinstance(event, kind)), "")
+    head = Text(f"{seq:>3} {event.at:%H:%M:%S} ", style="dim")
+    head.append(f"{event.kind} · {one_line(event.by)}", style="dim")
+    yield head
+    yield Text(f"      {one_line(said.text)}", style=style)
+    for line in _below(said):
+        yield Text(f"      {line}", style="" if said.quoted else "dim")
+
+
+def unknown(seq: int, stored: dict[str, Any]) -> Text:
+    """Return the line of an event of a newer version."""
+    kind = one_line(str(stored.get("kind", "?")))
+    return Text(f"{seq:>3} {kind}: this version does not know it; --json shows it", style="dim")
+
+
+def _below(said: Words) -> Iterator[str]:
+    quoted = harmless(said.quoted.strip())
+    if len(quoted) > LONGEST:
+        quoted = f"{quoted[:LONGEST]}… ({len(said.quoted)} letters)"
+    for line in quoted.splitlines()[:MOST_LINES]:
+        yield f"“{line}" if line == quoted.splitlines()[0] else f" {line}"
+    left_out = len(said.detail) - MOST_LINES
+    if left_out > 0:
+        yield f"… {left_out} more lines"
+    for line in said.detail[-MOST_LINES:]:
+        yield one_line(line)[:LONGEST]
