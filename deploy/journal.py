@@ -97,7 +97,8 @@ class Journal:
             stands = self._end_of(end.approval_id)
             if stands is not None:
                 return stands
-            for record in (*before, end):
+            records: tuple[Record, ...] = (*before, end)
+            for record in records:
                 self._write(file, record)
             return end
 
