@@ -10,13 +10,14 @@ import subprocess
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from io import RawIOBase
 from pathlib import Path
 from threading import Event
 from typing import IO, Literal
 
+from deploy.errors import LeaseLostError
 from deploy.target import Guard
 
 GUARD_SECONDS = 0.2
@@ -45,6 +46,24 @@ class Ran:
     exit_code: int | None
     tail: tuple[str, ...]
     limit: Literal["time", "silence"] | None = None
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How a command is treated beyond its time.
+
+    One that prints nothing for `silence_seconds` is ended. It is started inside the context that
+    `starting` gives. Before it is killed it is asked to end and may take `grace_seconds` for that,
+    but not once the right to run has passed on (LeaseLostError).
+    """
+
+    silence_seconds: float | None = None
+    grace_seconds: float = 0
+    starting: Callable[[], AbstractContextManager[object]] = nullcontext
+
+
+QUIETLY = Manner()
+"""A command that may be silent, and is killed without being asked."""
 
 
 class GuardedPipe(RawIOBase):
@@ -81,22 +100,31 @@ def run(
     seconds: float,
     guard: Guard,
     log: Callable[[str], None],
-    silence_seconds: float | None = None,
+    manner: Manner = QUIETLY,
 ) -> Ran:
     """Run a command to its end, each line of its output given to `log`.
 
-    One that runs for longer than `seconds`, or prints nothing for `silence_seconds`, is killed.
-
+    One that runs for longer than `seconds`, or prints nothing for too long, is ended.
     Whatever the guard raises comes through, after the command and all its children are killed.
     Raises OSError when the command cannot be started.
     """
-    limits = _Limits(seconds, silence_seconds)
+    limits = _Limits(seconds, manner.silence_seconds)
     tail: deque[str] = deque(maxlen=TAIL_LINES)
-    with _started(argv, directory, variables, subprocess.PIPE) as child:
-        for line in _lines(child, limits, guard):
-            tail.append(plain(line))
-            log(tail[-1])
+    with ExitStack() as stack:
+        with manner.starting():
+            child = stack.enter_context(_started(argv, directory, variables, subprocess.PIPE))
+        try:
+            for line in _lines(child, limits, guard):
+                tail.append(plain(line))
+                log(tail[-1])
+        except LeaseLostError:
+            raise
+        except Exception:
+            _ask_to_end(child, manner.grace_seconds)
+            raise
         exit_code = child.poll()
+        if exit_code is None:
+            _ask_to_end(child, manner.grace_seconds)
     return Ran(exit_code, tuple(tail), limits.reached if exit_code is None else None)
 
 
@@ -118,15 +146,21 @@ def serving(
     """Run a server for as long as the block lasts; its output goes to the file `output`."""
     with _started(argv, directory, variables, output) as child:
         yield child
-        with suppress(ProcessLookupError):
-            os.killpg(child.pid, signal.SIGTERM)
-        with suppress(subprocess.TimeoutExpired):
-            child.wait(GRACE_SECONDS)
+        _ask_to_end(child, GRACE_SECONDS)
 
 
 def pause(seconds: float) -> None:
     """Let a moment pass between two looks at a thing that another process changes."""
     Event().wait(seconds)
+
+
+def _ask_to_end(child: subprocess.Popen[bytes], seconds: float) -> None:
+    if not seconds:
+        return
+    with suppress(ProcessLookupError):
+        os.killpg(child.pid, signal.SIGTERM)
+    with suppress(subprocess.TimeoutExpired):
+        child.wait(seconds)
 
 
 class _Limits:

@@ -39,6 +39,10 @@ class AnyTarget(BaseModel):
         """Return which of `port` and `url` must be set wherever this target is used."""
         return frozenset()
 
+    def within(self, directory: Path) -> Self:
+        """Return the same table, with relative paths read from `directory`."""
+        return self.model_copy(update={"base": directory / self.base})
+
 
 class ReleasesTable(AnyTarget):
     """Release directories under `base`: build, health check, atomic switch, confirm.
@@ -87,13 +91,18 @@ class CommandTable(AnyTarget):
     roll_back: Argv | None = None
     current: Argv | None = None
     probe: Argv | None = None
-    directory: Path = Path("/")
+    directory: Path = Path()
     ask_timeout_seconds: Seconds = 30
     variables: dict[Variable, str] = VARIABLES
 
     def needs(self) -> frozenset[str]:
         """Return whether a command must know the address of the service."""
         return frozenset().union(*map(placeholders.used, self._commands())) & {"url"}
+
+    def within(self, directory: Path) -> Self:
+        """Return the same table, with relative paths read from `directory`."""
+        here = {"base": directory / self.base, "directory": directory / self.directory}
+        return self.model_copy(update=here)
 
     def _commands(self) -> tuple[Argv, ...]:
         commands = (self.deploy, self.roll_back, self.current, self.probe)
@@ -105,6 +114,8 @@ class CommandTable(AnyTarget):
             raise ValueError("{release} and {port} are for targets of kind releases")
         if self.current and placeholders.used(self.current) - {"service", "environment", "url"}:
             raise ValueError("current: only {service}, {environment} and {url} are known to it")
+        if self.probe and "previous_sha" in placeholders.used(self.probe):
+            raise ValueError("probe: {previous_sha} is not known to it")
         return self
 
 

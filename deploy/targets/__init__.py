@@ -7,9 +7,10 @@ from deploy import kinds
 from deploy.catalog import Catalog
 from deploy.connections import Connections
 from deploy.target import Site, Target
+from deploy.targets.command import Command
 from deploy.targets.releases import Releases
 
-KINDS: dict[str, Callable[[Site], Target]] = {"releases": Releases}
+KINDS: dict[str, Callable[[Site], Target]] = {"releases": Releases, "command": Command}
 """The built-in targets by the `kind` of their table; other packages bring theirs (`kinds`)."""
 
 

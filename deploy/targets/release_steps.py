@@ -223,9 +223,9 @@ class ReleaseSteps:
                 directory=self.directory.release(sha),
                 variables=self._variables(sha, self.target.port),
                 seconds=limit[1],
-                silence_seconds=table.silence_seconds,
                 guard=self.guard,
                 log=lambda line: self.report(LogLine(name, line)),
+                manner=process.Manner(silence_seconds=table.silence_seconds),
             )
         except (FileNotFoundError, PermissionError) as error:
             if error is self._stopped:
