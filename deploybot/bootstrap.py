@@ -10,6 +10,8 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
+import redis
+
 from deploybot import logs
 from deploybot.agent import Agent
 from deploybot.config import (
@@ -19,12 +21,13 @@ from deploybot.config import (
     read_settings,
     sealing_key,
 )
-from deploybot.deployer import CatalogDeployer
 from deploybot.embedded import url_of
 from deploybot.errors import DeliveryError
 from deploybot.failpoints import FailingStore
 from deploybot.inbox import Inbox
 from deploybot.mail import MailSettings
+from deploybot.meter import Meter
+from deploybot.metrics import DELIVERIES_FAILED
 from deploybot.model_tables import ModelTable
 from deploybot.models import templates
 from deploybot.models.chain import Chain
@@ -37,7 +40,7 @@ from deploybot.outbound.slack_calls import slack_client
 from deploybot.outbound.smtp import SmtpSettings
 from deploybot.outbox import Channel, tellings
 from deploybot.pacing import RedisPacing
-from deploybot.ports import Clockwork, Deployer, People, Prompt
+from deploybot.ports import Clockwork, Deployer, Model, People, Prompt
 from deploybot.prompting import build
 from deploybot.prompting.renderers import DEFAULT
 from deploybot.queue import Queues
@@ -45,6 +48,8 @@ from deploybot.redaction import Redactor, secrets_in
 from deploybot.redis_safety import client, require_safe
 from deploybot.store import RedisStore
 from deploybot.thread import Thread
+from deploybot.tracing import NoTracer, Tracer
+from deploybot.watched import Watch, WatchedDeployer, WatchedModel, WatchedStore
 
 logger = logging.getLogger(__name__)
 
@@ -66,6 +71,7 @@ class Bot:
     channels: tuple[Channel, ...]
     prompt: Callable[[Thread], Prompt]
     mail: MailSettings | None
+    watch: Watch
 
     def deliver(self, thread_id: str) -> None:
         """Tell people what they have not been told, over every channel.
@@ -81,9 +87,11 @@ class Bot:
             prefix = f"{channel.name}:"
             sent = {k.removeprefix(prefix): v for k, v in noted.items() if k.startswith(prefix)}
             try:
-                channel.deliver(thread, told, sent, partial(self._note, thread_id, prefix))
+                with self.watch.tracer.span(f"tell {channel.name}"):
+                    channel.deliver(thread, told, sent, partial(self._note, thread_id, prefix))
             except DeliveryError as error:
                 failed = error
+                self.watch.meter.observe(DELIVERIES_FAILED, channel.name)
         if failed:
             if failed.retry_after is not None:
                 self.queues.later("deliver", thread_id, failed.retry_after)
@@ -115,7 +123,8 @@ def build_bot(settings: Settings, configuration: Configuration) -> Bot:
     clock = Clockwork(now=now, new_id=new_id)
     people = configuration.known_people()
     lease = timedelta(seconds=settings.lease_seconds)
-    kind = FailingStore if settings.failpoint else RedisStore
+    kind = FailingStore if settings.failpoint else WatchedStore
+    watch = Watch(Meter(connection), tracer(settings, connection))
     store = kind(
         connection,
         key=key,
@@ -124,9 +133,12 @@ def build_bot(settings: Settings, configuration: Configuration) -> Bot:
         sweep_seconds=settings.sweep_seconds,
         redactor=redactor,
     )
-    deployer = CatalogDeployer(configuration.catalog, store, now)
+    if isinstance(store, WatchedStore):
+        store.watch = watch
+    deployer = WatchedDeployer(configuration.catalog, store, now)
+    deployer.watch = watch
     prompt = prompt_builder(configuration, settings.prompts_dir, settings.renderer)
-    planners = chain(settings, configuration, RedisTally(connection))
+    planners = chain(settings, configuration, RedisTally(connection), watch)
     mail = mail_settings(settings, configuration, key)
     return Bot(
         settings=settings,
@@ -149,6 +161,21 @@ def build_bot(settings: Settings, configuration: Configuration) -> Bot:
         channels=tuple(_channels(settings, configuration, store, people, mail)),
         prompt=prompt,
         mail=mail,
+        watch=watch,
+    )
+
+
+def tracer(settings: Settings, connection: redis.Redis) -> Tracer:
+    """Return what sends spans to the collector that is set; without one, what sends nothing."""
+    if not settings.otlp_endpoint:
+        return NoTracer()
+    from deploybot.otlp import OtlpTracer, headers_of  # noqa: PLC0415 - loaded where it is used
+
+    return OtlpTracer(
+        settings.otlp_endpoint,
+        connection,
+        service=settings.otlp_service,
+        headers=headers_of(settings.otlp_headers.get_secret_value()),
     )
 
 
@@ -178,20 +205,25 @@ def prompt_builder(
     return prompt
 
 
-def chain(settings: Settings, configuration: Configuration, tally: Tally) -> Chain:
+def chain(
+    settings: Settings, configuration: Configuration, tally: Tally, watch: Watch | None = None
+) -> Chain:
     """Return who chooses: plain commands, the configured models in order, then the planner."""
+    models: tuple[Model, ...] = tuple(
+        OpenAIModel(
+            model=table.name,
+            base_url=table.base_url or None,
+            api_key=table.api_key.get_secret_value(),
+            timeout=table.timeout,
+            budget=table.budget,
+            answer_tokens=table.answer_tokens,
+        )
+        for table in model_tables(settings, configuration.models)
+    )
+    if watch is not None:
+        models = tuple(WatchedModel(model, watch) for model in models)
     return Chain(
-        models=tuple(
-            OpenAIModel(
-                model=table.name,
-                base_url=table.base_url or None,
-                api_key=table.api_key.get_secret_value(),
-                timeout=table.timeout,
-                budget=table.budget,
-                answer_tokens=table.answer_tokens,
-            )
-            for table in model_tables(settings, configuration.models)
-        ),
+        models=models,
         tally=tally,
         budgets=configuration.budgets,
     )

@@ -17,7 +17,6 @@ from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 from deploy.catalog import Catalog
 from deploy.target_tables import place_in_file
 from deploybot.errors import ConfigError
-from deploybot.log_forms import FORMS, LEVELS
 from deploybot.model_tables import BudgetTables, ModelTable
 from deploybot.ports import People, Person
 from deploybot.prompting.renderers import RENDERERS
@@ -192,8 +191,8 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         lease_seconds=_number("DEPLOYBOT_LEASE_SECONDS", text, 1, 600),
         sweep_seconds=_number("DEPLOYBOT_SWEEP_SECONDS", text, 0.2, 60),
         operations=int(_number("DEPLOYBOT_OPERATIONS", text, 1, 32)),
-        log_format=_one_of("DEPLOYBOT_LOG_FORMAT", text, FORMS),
-        log_level=_one_of("DEPLOYBOT_LOG_LEVEL", text, LEVELS),
+        log_format=_one_of("DEPLOYBOT_LOG_FORMAT", text, ("plain", "json")),
+        log_level=_one_of("DEPLOYBOT_LOG_LEVEL", text, ("debug", "info", "warning", "error")),
         metrics_token=SecretStr(text("DEPLOYBOT_METRICS_TOKEN")),
         otlp_endpoint=_address("OTEL_EXPORTER_OTLP_ENDPOINT", text, ("http", "https")),
         otlp_headers=SecretStr(text("OTEL_EXPORTER_OTLP_HEADERS")),

@@ -37,6 +37,8 @@ FAILED_SECONDS = 24 * 3600
 SWEPT_AT_ONCE = 200
 PREFIX = "deploybot:"
 FLAG = f"{PREFIX}wake:"
+CLOCK_SEEN = f"{PREFIX}clock:seen"
+"""When the clock last held its lease and ticked, in seconds by the clock of Redis."""
 
 
 def script(connection: redis.Redis, name: str) -> Script:

@@ -140,8 +140,8 @@ class RedisStore:
         keys = (
             stream_key(thread.id),
             THREADS,
-            _status_key(thread.status),
-            _status_key(grown.status),
+            status_key(thread.status),
+            status_key(grown.status),
             *_DUE_KEYS,
         )
         reply = self._once(thread, entries, keys, arguments)
@@ -209,7 +209,7 @@ class RedisStore:
 
     def list(self, *, status: str = "", limit: int = 50, cursor: str = "") -> Page:
         """Return threads by last activity, newest first; all, or those of one status."""
-        key = _status_key(status) if status else THREADS
+        key = status_key(status) if status else THREADS
         before, _, last = cursor.partition("-")
         with answering():
             ties = self._redis.zrevrangebyscore(key, before, before) if cursor else []
@@ -244,7 +244,7 @@ class RedisStore:
         if not threads:
             return ()
         with answering():
-            found = cast(list[float | None], self._redis.zmscore(THREADS, list(threads)))
+            found = self._redis.zmscore(THREADS, list(threads))
         return tuple(None if score is None else int(score) for score in found)
 
     # -- operations, holds and progress --------------------------------------------
@@ -335,7 +335,8 @@ def stream_key(thread_id: str) -> str:
     return f"{PREFIX}thread:{thread_id}"
 
 
-def _status_key(status: str) -> str:
+def status_key(status: str) -> str:
+    """Name the index of the threads that stand here, by last activity."""
     return f"{PREFIX}status:{status}"
 
 

@@ -32,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logs.configure()
     try:
         settings = read_settings()
+        logs.configure(settings.log_format, settings.log_level)
         logs.keep_secret(Redactor(secrets_in(settings)))
         pool = pool_settings(settings, options.queues, with_clock=not options.no_clock)
         problems = require_safe(client(pool.url), allow_unsafe=settings.allow_unsafe_redis)

@@ -10,7 +10,9 @@ from typing import cast
 import redis
 
 from deploybot.errors import StoreUnavailableError
-from deploybot.queue import PREFIX, QUEUES, Queues, answering
+from deploybot.meter import Meter
+from deploybot.metrics import WAKE_UPS
+from deploybot.queue import CLOCK_SEEN, PREFIX, QUEUES, Queues, answering
 from deploybot.redis_safety import client
 
 logger = logging.getLogger(__name__)
@@ -44,6 +46,7 @@ class Clock:
         self._redis = connection
         self._settings = settings or ClockSettings()
         self._queues = Queues(connection)
+        self._meter = Meter(connection)
         self._also = also
         self._name = uuid.uuid4().hex
         self._ticks_to_renewal = 0
@@ -69,6 +72,8 @@ class Clock:
             )
         if woken:
             logger.info("woke threads", extra={"action": "sweep", "woken": woken})
+            self._meter.observe(WAKE_UPS, value=woken)
+            self._meter.flush()
         for task in self._also:
             task()
         return woken
@@ -86,6 +91,8 @@ class Clock:
                     LEASE_KEY, milliseconds
                 ):
                     return False
+            seconds, micros = self._redis.time()
+            self._redis.set(CLOCK_SEEN, f"{seconds}.{micros:06d}")
         self._ticks_to_renewal = int(self._settings.lease_seconds / 3 / self._settings.tick_seconds)
         return True
 

@@ -4,9 +4,17 @@ import logging
 from collections.abc import Callable
 from functools import cache
 
+from deploybot import logs
 from deploybot.bootstrap import Bot, bot_from_environment
-from deploybot.errors import DeliveryError, IllegalEventError, StoreUnavailableError, TamperedError
-from deploybot.keeping import Job
+from deploybot.errors import (
+    DeliveryError,
+    IllegalEventError,
+    OperatorError,
+    StoreUnavailableError,
+    TamperedError,
+)
+from deploybot.metrics import JOB_ERRORS
+from deploybot.ports import Job
 from deploybot.thread import Thread
 
 logger = logging.getLogger(__name__)
@@ -41,24 +49,30 @@ def deliver(thread_id: str) -> None:
 def _run(job: Job, thread_id: str, work: Callable[[], object]) -> None:
     """Do one job; what goes wrong outside is logged, and the clock wakes the thread again."""
     bot().queues.started(job, thread_id)
-    try:
-        work()
-    except DeliveryError as error:
-        level = (
-            logging.WARNING if error.retry_after is None or error.retry_after > 2 else logging.DEBUG
-        )
-        logger.log(
-            level,
-            "a channel did not take everything now; the clock tries again",
-            extra={"action": job, "thread_id": thread_id, "why": str(error)},
-        )
-    except StoreUnavailableError as error:
-        logger.warning(
-            "could not go on now; the clock tries again",
-            extra={"action": job, "thread_id": thread_id, "why": str(error)},
-        )
-    except (TamperedError, IllegalEventError):
-        logger.exception(
-            "stopped on this thread; a person must look",
-            extra={"action": job, "thread_id": thread_id},
-        )
+    watch = bot().watch
+    with (
+        logs.about(job=job, thread_id=thread_id),
+        watch.job(job, lambda: bot().store.load(thread_id)),
+    ):
+        try:
+            work()
+        except (OperatorError, IllegalEventError) as error:
+            _log(job, error)
+            watch.meter.observe(JOB_ERRORS, job, type(error).__name__)
+
+
+def _log(job: Job, error: OperatorError | IllegalEventError) -> None:
+    """Say what went wrong outside; raise what nobody has thought of."""
+    about = {"action": job, "why": str(error)}
+    match error:
+        case DeliveryError(retry_after=after):
+            level = logging.WARNING if after is None or after > 2 else logging.DEBUG
+            text = "a channel did not take everything now; the clock tries again"
+            logger.log(level, text, extra=about)
+        case StoreUnavailableError():
+            logger.warning("could not go on now; the clock tries again", extra=about)
+        case TamperedError() | IllegalEventError():
+            text = "stopped on this thread; a person must look"
+            logger.error(text, exc_info=error, extra={"action": job})
+        case _:
+            raise error

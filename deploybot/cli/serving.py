@@ -25,11 +25,13 @@ def serve(*, with_worker: bool) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _end)  # uvicorn sends itself the signal again once it has stopped
     settings = read_settings()
+    logs.configure(settings.log_format, settings.log_level)
     configuration = read_configuration(settings.config)
     with ExitStack() as stack:
         if not settings.redis_url:
             stack.enter_context(EmbeddedServer.start(settings.state_dir / "redis"))
         bot = build_bot(settings, configuration)
+        stack.enter_context(bot.watch.meter.flushing())
         if with_worker:
             stack.enter_context(_workers())
         config = uvicorn.Config(

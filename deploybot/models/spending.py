@@ -14,6 +14,8 @@ from deploybot.thread import Thread
 HOUR = 3600.0
 DAY = 24 * HOUR
 MONTH = 30 * DAY
+ACCOUNTS = ("hour", "day")
+"""The sums that are everybody's."""
 
 
 @dataclass(frozen=True)

@@ -73,22 +73,23 @@ class RedisTally:
         if not keys:
             return ()
         with answering():
-            found = cast(list[bytes | None], self._redis.mget([_key(key) for key in keys]))
+            found = cast(list[bytes | None], self._redis.mget([key_of(key) for key in keys]))
         return tuple(int(count or 0) for count in found)
 
     def add(self, key: str, amount: int, seconds: float) -> int:
         """Count in one transaction, and return the sum; raises StoreUnavailableError."""
         with answering(), self._redis.pipeline(transaction=True) as together:
-            together.set(_key(key), 0, px=max(round(seconds * 1000), 1), nx=True)
-            together.incrby(_key(key), amount)
+            together.set(key_of(key), 0, px=max(round(seconds * 1000), 1), nx=True)
+            together.incrby(key_of(key), amount)
             return int(together.execute()[1])
 
     def forget(self, *keys: str) -> None:
         """End these counters now; raises StoreUnavailableError."""
         if keys:
             with answering():
-                self._redis.delete(*(_key(key) for key in keys))
+                self._redis.delete(*(key_of(key) for key in keys))
 
 
-def _key(key: str) -> str:
+def key_of(key: str) -> str:
+    """Name a counter in Redis."""
     return f"{PREFIX}tally:{key}"

@@ -2,16 +2,17 @@
 
 import hashlib
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 
 from deploybot.bootstrap import Bot, thread_url
 from deploybot.inbound.slack_payloads import Home
 from deploybot.outbound.slack_calls import slack_client
-from deploybot.redis_safety import check
-from deploybot.web import api, email, github, health
+from deploybot.vitals import look
+from deploybot.web import api, email, github, health, metrics
 from deploybot.web.deps import Deps
 from deploybot.web.slack import SlackDoor, slack_router
 from deploybot.web.slack_desk import SlackDesk
+from deploybot.web.watching import Watching
 
 DIALOG_SECONDS = 2
 
@@ -24,6 +25,8 @@ def create_app(bot: Bot) -> FastAPI:
         app.include_router(part.router(deps))
     if bot.settings.slack_signing_secrets:
         app.include_router(slack_router(_door(bot), _desk(bot)))
+    app.include_router(_metrics(bot))
+    app.add_middleware(Watching, meter=bot.watch.meter)
     return app
 
 
@@ -38,7 +41,7 @@ def deps_of(bot: Bot) -> Deps:
         deployer=bot.deployer,
         clock=bot.clock,
         url_of=lambda thread_id: thread_url(settings, thread_id),
-        ready=lambda: _problems(bot),
+        ready=lambda: _reasons(bot),
         tokens={
             hashlib.sha256(token.get_secret_value().encode()).hexdigest(): person
             for person, token in settings.api_tokens.items()
@@ -49,13 +52,18 @@ def deps_of(bot: Bot) -> Deps:
     )
 
 
-def _problems(bot: Bot) -> tuple[str, ...]:
-    """Say why nothing should be accepted now; raises what the store raises when it is away."""
+def _reasons(bot: Bot) -> health.Reasons:
+    """Say why the installation cannot work now; raises what the store raises when it is away."""
+    unsafe = bot.settings.allow_unsafe_redis
+    return health.reasons(bot.queues.connection, allow_unsafe=unsafe)
+
+
+def _metrics(bot: Bot) -> APIRouter:
     connection = bot.queues.connection
-    connection.ping()
-    if bot.settings.allow_unsafe_redis:
-        return ()
-    return tuple(problem.text for problem in check(connection) if problem.fatal)
+    collector = metrics.Collector(
+        bot.watch.meter, lambda: look(connection), bot.configuration.budgets
+    )
+    return metrics.router(collector, bot.settings.metrics_token.get_secret_value())
 
 
 def _home(bot: Bot) -> Home:

@@ -2,10 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from deploybot.inbox import Inbox
 from deploybot.mail import MailSettings
 from deploybot.ports import Clockwork, Deployer, People, Store
+
+Part = Literal["store", "clock", "workers", "queues"]
+"""What is looked at before the installation counts as ready."""
 
 
 @dataclass(frozen=True)
@@ -13,7 +17,7 @@ class Deps:
     """Everything that the routes for GitHub, mail, the API and health need.
 
     A part without its secrets is switched off: its route answers 404. `ready` returns why the
-    process should get no requests now, one sentence each; it may raise what the store raises.
+    installation cannot work now, by what was looked at; it may raise what the store raises.
     """
 
     store: Store
@@ -23,7 +27,7 @@ class Deps:
     clock: Clockwork
     url_of: Callable[[str], str]
     """Thread id → the address of its page."""
-    ready: Callable[[], tuple[str, ...]] = tuple
+    ready: Callable[[], dict[Part, list[str]]] = dict
     tokens: Mapping[str, str] = field(default_factory=dict, repr=False)
     """SHA-256 of a bearer token, in hex → person id."""
     github_secrets: tuple[str, ...] = field(default=(), repr=False)

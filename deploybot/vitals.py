@@ -1,0 +1,110 @@
+"""How the whole installation is, at one look into Redis: what waits, who works, what is left to spend.
+
+Two questions to Redis, whatever the number of threads. What is told of it is for `web.metrics`,
+what follows from it for `web.health`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, cast
+
+import redis
+from rq.job import Job as StoredJob
+from rq.queue import Queue
+from rq.utils import utcparse
+from rq.worker_registration import WORKERS_BY_QUEUE_KEY
+
+from deploybot.models.spending import ACCOUNTS
+from deploybot.models.tally import key_of
+from deploybot.operations import HOLDS, OPERATIONS
+from deploybot.queue import CLOCK_SEEN, QUEUES
+from deploybot.store import status_key
+from deploybot.thread import Status
+
+NAMES = tuple(QUEUES.values())
+_MICROSECONDS = 1_000_000
+
+
+@dataclass(frozen=True)
+class Line:
+    """One queue: how many wake-ups wait, how long the first has (None for none), and who works."""
+
+    jobs: int
+    oldest_seconds: float | None
+    workers: int
+
+
+@dataclass(frozen=True)
+class Vitals:
+    """One look."""
+
+    threads: Mapping[str, int]
+    """Status → how many threads stand there."""
+    oldest_seconds: Mapping[str, float]
+    """Status → since the last event of the thread that lies longest; only where there is one."""
+    queues: Mapping[str, Line]
+    clock_seconds: float | None
+    """Since the clock last ticked; None when it never did."""
+    running: int
+    holds: int
+    spent: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """("hour" or "day", "calls" or "tokens") → what models have used."""
+
+
+def look(connection: redis.Redis) -> Vitals:
+    """Look once; raises redis.RedisError."""
+    budgets = tuple((period, of) for period in ACCOUNTS for of in ("calls", "tokens"))
+    with connection.pipeline(transaction=False) as pipe:
+        pipe.time()
+        pipe.get(CLOCK_SEEN)
+        pipe.hlen(OPERATIONS)
+        pipe.hlen(HOLDS)
+        pipe.mget([key_of(f"{of}:{period}") for period, of in budgets])
+        for status in Status:
+            pipe.zcard(status_key(status))
+            pipe.zrange(status_key(status), 0, 0, withscores=True)
+        for name in NAMES:
+            key = f"{Queue.redis_queue_namespace_prefix}{name}"
+            pipe.llen(key)
+            pipe.lindex(key, 0)
+            pipe.smembers(WORKERS_BY_QUEUE_KEY % key)
+        (seconds, micros), seen, running, holds, spent, *rest = pipe.execute()
+    now = seconds + micros / _MICROSECONDS
+    statuses, queues = rest[: 2 * len(Status)], rest[2 * len(Status) :]
+    first = {
+        str(status): found[0][1] / _MICROSECONDS
+        for status, found in zip(Status, statuses[1::2], strict=True)
+        if found
+    }
+    return Vitals(
+        threads={str(s): count for s, count in zip(Status, statuses[::2], strict=True)},
+        oldest_seconds={status: max(now - at, 0.0) for status, at in first.items()},
+        queues=_queues(connection, queues, now),
+        clock_seconds=None if seen is None else max(now - float(seen), 0.0),
+        running=running,
+        holds=holds,
+        spent={budget: int(used or 0) for budget, used in zip(budgets, spent, strict=True)},
+    )
+
+
+def _queues(connection: redis.Redis, found: list[Any], now: float) -> dict[str, Line]:
+    """Ask for the first job of each queue, and which of the workers that are named still live."""
+    rows = list(zip(NAMES, found[::3], found[1::3], found[2::3], strict=True))
+    with connection.pipeline(transaction=False) as pipe:
+        for _, _, first, workers in rows:
+            pipe.hget(StoredJob.key_for(first.decode() if first else ""), "enqueued_at")
+            for worker in workers:
+                pipe.exists(worker)
+        answers = iter(pipe.execute())
+    lines = {}
+    for name, jobs, _, workers in rows:
+        enqueued = cast(bytes | None, next(answers))
+        alive = sum(next(answers) for _ in workers)
+        waited = None if enqueued is None else max(now - _at(enqueued).timestamp(), 0.0)
+        lines[name] = Line(jobs, waited, alive)
+    return lines
+
+
+def _at(stored: bytes) -> datetime:
+    return utcparse(stored.decode())

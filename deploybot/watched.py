@@ -1,0 +1,174 @@
+"""The parts of the bot that are looked at while they work: store, model, deployer and jobs.
+
+Each does what the one below it does, and tells `meter` and a tracer of it besides. Whatever goes
+wrong with the telling goes into the log: no append, no model's answer and no deploy depends on it.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+from deploy.plan import Plan
+from deploy.target import Guard, Order, Outcome, Progress, Report, Running, StepDone, TestReport
+from deploybot import metrics
+from deploybot.deployer import CatalogDeployer
+from deploybot.errors import DeploybotError, ModelUnavailableError
+from deploybot.events import Event
+from deploybot.meter import Meter
+from deploybot.ports import Choice, Model, Prompt
+from deploybot.store import RedisStore
+from deploybot.thread import Thread
+from deploybot.tracing import NoTracer, Tracer, told
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Who is told: the meter, and a tracer that may be none."""
+
+    meter: Meter
+    tracer: Tracer = NoTracer()  # noqa: RUF009 - it holds nothing
+
+    def appended(self, before: Thread, grown: Thread) -> None:
+        """Count what the new events tell, and make spans of it."""
+        try:
+            self.meter.add(*metrics.observations(before, grown))
+            if self.tracer.is_on:
+                self.tracer.tell(*told(before, grown))
+        except Exception:
+            logger.exception("new events were not counted", extra={"thread_id": grown.id})
+
+    @contextmanager
+    def job(self, name: str, load: Callable[[], Thread]) -> Iterator[None]:
+        """Time a job, span it if spans are wanted, and let nothing be lost when it ends."""
+        started = time.perf_counter()
+        try:
+            with self._spanned(name, load):
+                yield
+        except Exception as error:
+            self.meter.observe(metrics.JOB_ERRORS, name, type(error).__name__)
+            raise
+        finally:
+            self.meter.observe(metrics.JOB, name, value=time.perf_counter() - started)
+            self.flush()
+
+    @contextmanager
+    def _spanned(self, name: str, load: Callable[[], Thread]) -> Iterator[None]:
+        thread = None
+        if self.tracer.is_on:
+            with suppress(DeploybotError):  # the job itself will say what is wrong
+                thread = load()
+        if thread is None:
+            yield
+        else:
+            with self.tracer.job(name, thread):
+                yield
+
+    def flush(self) -> None:
+        """Hand over what was gathered."""
+        self.meter.flush()
+        self.tracer.flush()
+
+
+class WatchedStore(RedisStore):
+    """Tells of what was appended; `watch` is set by whoever builds it."""
+
+    watch: Watch | None = None
+
+    def append(self, thread: Thread, *events: Event, **asked: Any) -> Thread:
+        """Append as RedisStore does."""
+        grown = super().append(thread, *events, **asked)
+        if self.watch:
+            self.watch.appended(thread, grown)
+        return grown
+
+
+@dataclass(frozen=True)
+class WatchedModel:
+    """One model, timed."""
+
+    model: Model
+    watch: Watch
+
+    @property
+    def name(self) -> str:
+        """What the model is called."""
+        return str(getattr(self.model, "name", "model"))
+
+    def next_step(self, prompt: Prompt) -> Choice:
+        """Choose as the model does; raises ModelUnavailableError."""
+        meter, name, started = self.watch.meter, self.name, time.perf_counter()
+        tokens_in, tokens_out, outcome = 0, 0, "failed"
+        about = {"gen_ai.request.model": name, "deploybot.agent": prompt.agent}
+        try:
+            with self.watch.tracer.span("ask a model", about) as learnt:
+                choice = self.model.next_step(prompt)
+                tokens_in, tokens_out, outcome = choice.tokens_in, choice.tokens_out, "chose"
+                learnt |= {
+                    "gen_ai.usage.input_tokens": tokens_in,
+                    "gen_ai.usage.output_tokens": tokens_out,
+                    "deploybot.intent": choice.step.intent,
+                }
+                return choice
+        except ModelUnavailableError as error:
+            tokens_in = error.tokens
+            raise
+        finally:
+            meter.observe(metrics.MODEL_CALLS, name, outcome)
+            meter.observe(metrics.MODEL, name, value=time.perf_counter() - started)
+            for way, tokens in (("in", tokens_in), ("out", tokens_out)):
+                if tokens:
+                    meter.observe(metrics.MODEL_TOKENS, name, way, value=tokens)
+
+
+class WatchedDeployer(CatalogDeployer):
+    """Spans plans, runs, their steps and tests; `watch` is set by whoever builds it."""
+
+    watch: Watch | None = None
+
+    def plan(
+        self, action: str, service: str, ref: str | None, environment: str, **more: Any
+    ) -> Plan:
+        """Plan as CatalogDeployer does."""
+        about = {"deploybot.service": service, "deploybot.environment": environment}
+        with self._tracer.span("plan", about):
+            return super().plan(action, service, ref, environment, **more)
+
+    def run(self, order: Order, guard: Guard, report: Report) -> Outcome | Running:
+        """Run as CatalogDeployer does."""
+        tracer, plan = self._tracer, order.plan
+        about = {
+            "deploybot.service": plan.service,
+            "deploybot.environment": plan.environment,
+            "deploybot.action": plan.action,
+            "deploybot.sha": plan.sha,
+            "deploybot.request": order.approval_id,
+        }
+
+        def reported(progress: Progress) -> None:
+            if isinstance(progress, StepDone):
+                failed = not progress.ok
+                tracer.past(f"step {progress.name}", progress.seconds, {}, failed=failed)
+            report(progress)
+
+        with tracer.span("run", about) as learnt:
+            outcome = super().run(order, guard, reported)
+            learnt["deploybot.outcome"] = (
+                outcome.outcome if isinstance(outcome, Outcome) else "runs elsewhere"
+            )
+            return outcome
+
+    def test(self, environment: str, guard: Guard) -> TestReport:
+        """Test as CatalogDeployer does."""
+        with self._tracer.span("test", {"deploybot.environment": environment}) as learnt:
+            found = super().test(environment, guard)
+            learnt["deploybot.passed"] = found.passed
+            return found
+
+    @property
+    def _tracer(self) -> Tracer:
+        return self.watch.tracer if self.watch else NoTracer()
