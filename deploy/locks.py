@@ -19,6 +19,10 @@ class Hold(BaseModel):
     at: AwareDatetime
     expires: AwareDatetime | None = None
     made_by: Literal["person", "rollback"] = "person"
+    warn_only: bool = False
+    """Whether it only warns: deploys go on, and say so."""
+    reminded: AwareDatetime | None = None
+    """When its owner was last asked whether it is still wanted."""
 
     def covers(self, service: str, environment: str, now: AwareDatetime) -> bool:
         """Tell whether this hold is about that service there, and has not run out at `now`."""
@@ -31,15 +35,16 @@ class Hold(BaseModel):
         service: str,
         environment: str,
         now: AwareDatetime,
-        requester: str | None = None,
+        requesters: tuple[str, ...] = (),
     ) -> bool:
         """Tell whether this hold forbids the action.
 
-        The owner of a person's hold may go on. A hold that a roll back made stops everyone's
-        deploys, but no further roll back: the way back to what worked stays open.
+        The owner of a person's hold may go on, alone or with others, and one that only warns
+        forbids nothing. A hold that a roll back made stops everyone's deploys, but no further roll
+        back: the way back to what worked stays open.
         """
-        if not self.covers(service, environment, now):
+        if self.warn_only or not self.covers(service, environment, now):
             return False
         if self.made_by == "rollback":
             return action == "deploy"
-        return requester is None or requester != self.owner
+        return self.owner not in requesters

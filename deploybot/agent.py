@@ -12,13 +12,10 @@ from typing import Any
 
 from deploy.errors import DeployError, RefusedError
 from deploybot import pipeline
-from deploybot.approvals import POLICY, ApprovalRequest, Rule
 from deploybot.errors import ConflictError, DuplicateError, ModelUnavailableError
 from deploybot.events import (
     FACTS,
     ApprovalExpired,
-    ApprovalGranted,
-    ApprovalRequested,
     Escalated,
     Event,
     Finished,
@@ -29,28 +26,31 @@ from deploybot.events import (
     Slept,
     StepChosen,
     StepFailed,
+    TurnCame,
     Woke,
 )
 from deploybot.facts import begins_a_turn, facts, rows
+from deploybot.lines import is_free
 from deploybot.next_step import (
-    Change,
     CheckDeployments,
     Deploy,
+    DeployTogether,
     DoneForNow,
     HandOver,
     ListGitCommits,
     ListGitTags,
     NextStep,
     NothingToDo,
+    PlaceHold,
     Read,
     ReleaseHold,
     RequestHumanInput,
     RollBack,
     RunTests,
     Wait,
-    to_wire,
 )
 from deploybot.ports import Clockwork, Deployer, Model, Prompt, Store
+from deploybot.propose import Proposals
 from deploybot.thread import Status, Thread, thread_id_for
 
 STEP_BUDGET = 20
@@ -87,6 +87,7 @@ class Agent:
         self._prompt = prompt
         self._clock = clock
         self._wants_facts = wants_facts
+        self._proposals = Proposals(store=store, deployer=deployer, clock=clock)
 
     def advance(self, thread: Thread | str) -> Thread:
         """Take steps until a person, a timer or an operation must move; return the thread.
@@ -103,6 +104,8 @@ class Agent:
                         thread = self._move(thread)
                     case Status.AWAITING_APPROVAL | Status.SLEEPING if self._is_due(thread):
                         thread = self._time_came(thread)
+                    case Status.IN_LINE if self._has_its_turn(thread):
+                        thread = self._turn_came(thread)
                     case _:
                         return thread
             except ConflictError:
@@ -194,12 +197,12 @@ class Agent:
         match step:
             case ListGitCommits() | ListGitTags() | CheckDeployments():
                 return self._append(thread, self._read(thread, step))
-            case Deploy() | RollBack():
-                return self._propose(thread, step)
+            case Deploy() | DeployTogether() | RollBack():
+                return self._proposals.propose(thread, step)
             case HandOver():
                 return self._hand_over(thread, step)
-            case ReleaseHold():
-                return self._append(thread, self._release(thread, step))
+            case ReleaseHold() | PlaceHold():
+                return self._change_hold(thread, step)
             case RunTests():
                 return thread  # taken by `operate`, whose wake-up was stored with the choice
             case RequestHumanInput() | Wait() | DoneForNow() | NothingToDo():
@@ -249,8 +252,12 @@ class Agent:
             case CheckDeployments(environment=environment):
                 return rows(self._deployer.environments(environment))
 
-    def _release(self, thread: Thread, step: ReleaseHold) -> Event:
-        """Free a held service, if whoever said so may approve there."""
+    # -- locks and lines -----------------------------------------------------------
+
+    def _change_hold(self, thread: Thread, step: ReleaseHold | PlaceHold) -> Thread:
+        """Free a held service, if whoever said so may."""
+        if isinstance(step, PlaceHold):
+            raise NotImplementedError
         now = self._clock.now()
         where = f"{step.service} on {step.environment}"
         approvers = self._deployer.catalog.environments[step.environment].approvers
@@ -259,58 +266,39 @@ class Agent:
                 f"You may not release {where}, so it stays held. "
                 f"Ask one of its approvers: {', '.join(approvers) or 'there are none'}."
             )
-            return StepFailed(
+            failed = StepFailed(
                 at=now, by="agent:code", intent=step.intent, code="not_an_approver", error=error
             )
-        held = self._store.release_hold(step.service, step.environment)
-        return HoldReleased(
+            return self._append(thread, failed)
+        held = next(
+            (
+                hold
+                for hold in self._store.holds()
+                if (hold.service, hold.environment) == (step.service, step.environment)
+            ),
+            None,
+        )
+        released = HoldReleased(
             at=now,
             by=step.by,
             service=step.service,
             environment=step.environment,
             was=held.reason if held else "",
         )
+        return self._store.append(thread, released, free=held, wake=False)
 
-    # -- proposing -----------------------------------------------------------------
+    def _has_its_turn(self, thread: Thread) -> bool:
+        """Tell whether the thread is the next in its line, and its place is free."""
+        if thread.standing.line is None:
+            return False
+        service, environment = thread.standing.line
+        line = self._store.line(service, environment)
+        return line[:1] == (thread.id,) and is_free(self._store, thread, self._clock.now())
 
-    def _propose(self, thread: Thread, step: Change) -> Thread:
-        """Resolve, check, and show people exactly what would run; or say why it cannot run."""
-        now, by = self._clock.now(), f"agent:{thread.standing.agent}"
-        ref = step.ref if isinstance(step, Deploy) else step.to
-        intent = str(to_wire(step)["intent"])
-        try:
-            plan = self._deployer.plan(step.intent, step.service, ref, step.environment)
-        except RefusedError as error:
-            code = error.reason_code
-            failed = StepFailed(at=now, by=by, intent=intent, code=code, error=str(error))
-            return self._append(thread, failed)
-        except DeployError as error:
-            failed = StepFailed(at=now, by=by, intent=intent, code="not_planned", error=str(error))
-            return self._append(thread, failed)
-        rule = rule_of(self._deployer, step.environment)
-        request = ApprovalRequest(
-            id=self._clock.new_id(),
-            thread=thread.id,
-            head=thread.head,
-            plan=plan,
-            rule=rule,
-            requesters=thread.standing.requesters,
-            asked=thread.standing.asked,
-            reason=step.reason,
-            expires_at=now + timedelta(seconds=rule.expires_seconds),
-        ).sealed()
-        events: list[Event] = [ApprovalRequested(at=now, by=by, request=request)]
-        if rule.automatic:
-            granted = ApprovalGranted(
-                at=now,
-                by=POLICY,
-                delivery=f"policy:{request.id}",
-                request_id=request.id,
-                digest=request.digest,
-                channel="policy",
-            )
-            events.append(granted)
-        return self._append(thread, *events)
+    def _turn_came(self, thread: Thread) -> Thread:
+        service, environment = thread.standing.line or ("", "")
+        came = TurnCame(at=self._clock.now(), by="clock", service=service, environment=environment)
+        return self._append(thread, came)
 
     # -- handing over --------------------------------------------------------------
 
@@ -339,18 +327,6 @@ class Agent:
             at=now, by="agent:code", message=f"Handed to the {step.agent} agent: {step.text}."
         )
         return self._append(thread, finished)
-
-
-def rule_of(deployer: Deployer, environment: str) -> Rule:
-    """Return who may approve for an environment, as the configuration has it now."""
-    table = deployer.catalog.environments[environment]
-    return Rule(
-        approvers=table.approvers,
-        quorum=table.quorum,
-        requester_may_approve=table.requester_may_approve,
-        automatic=table.automatic,
-        expires_seconds=table.expires_seconds,
-    )
 
 
 def _clamp(limit: int) -> int:

@@ -5,6 +5,7 @@ Only data and rules: `agent` makes requests, `inbox` takes answers, `thread` fol
 
 import hashlib
 import json
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
@@ -27,10 +28,23 @@ class Rule(_Value):
     requester_may_approve: bool = False
     automatic: bool = False
     expires_seconds: int = 1800
+    anyone_may_stop: bool = False
+    """Whether everybody who is known may stop it before it starts: a countdown by policy."""
+
+    def decides(self) -> dict[str, Any]:
+        """Return the rule as JSON values; what was added later only where it is set."""
+        values = self.model_dump(mode="json")
+        if not self.anyone_may_stop:
+            del values["anyone_may_stop"]
+        return values
+
+
+START_GRACE = timedelta(hours=1)
+"""How long after its time a change that was approved for later may still start."""
 
 
 class ApprovalRequest(_Value):
-    """One exact change, shown to people; the card is drawn from this object and nothing else."""
+    """One exact change, or several in order, shown to people; the card is drawn from this alone."""
 
     id: str
     thread: str
@@ -45,6 +59,24 @@ class ApprovalRequest(_Value):
     """Why the agent proposes it: its words, not a fact."""
     expires_at: AwareDatetime
     digest: str = ""
+    more: tuple[Plan, ...] = ()
+    """What goes live after `plan`, in order, under the same approval."""
+    start_at: AwareDatetime | None = None
+    """When it starts; None for as soon as it is approved."""
+
+    @property
+    def plans(self) -> tuple[Plan, ...]:
+        """Return all its changes, in the order in which they go live."""
+        return (self.plan, *self.more)
+
+    @property
+    def start_by(self) -> datetime:
+        """Return until when the first change must have started."""
+        return self.expires_at if self.start_at is None else self.start_at + START_GRACE
+
+    def operation(self, part: int) -> str:
+        """Return the id under which this part runs, once."""
+        return self.id if part == 0 else f"{self.id}.{part}"
 
     def sealed(self) -> "ApprovalRequest":
         """Return the same request with its digest filled in."""
@@ -82,9 +114,11 @@ def deciding(request: ApprovalRequest) -> dict[str, Any]:
         "thread": request.thread,
         "head": request.head,
         "requesters": list(request.requesters),
-        "rule": request.rule.model_dump(mode="json"),
+        "rule": request.rule.decides(),
         "expires_at": request.expires_at.isoformat(),
         **request.plan.decides(),
+        **({"more": [plan.decides() for plan in request.more]} if request.more else {}),
+        **({"start_at": request.start_at.isoformat()} if request.start_at else {}),
     }
 
 
@@ -96,9 +130,9 @@ def digest_of(request: ApprovalRequest) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def differences(shown: ApprovalRequest, now: Plan) -> tuple[str, ...]:
-    """Return in words which deciding fields of the plan differ from what was shown."""
-    before, after = shown.plan.decides(), now.decides()
+def differences(shown: Plan, now: Plan) -> tuple[str, ...]:
+    """Return in words which deciding fields of a plan differ from what was shown."""
+    before, after = shown.decides(), now.decides()
     return tuple(
         f"{field.replace('_', ' ')} {_short(before.get(field))} → {_short(after.get(field))}"
         for field in sorted(before.keys() | after.keys())

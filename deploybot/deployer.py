@@ -7,13 +7,13 @@ from typing import Any
 
 from deploy import run as running
 from deploy.catalog import Catalog
-from deploy.errors import LeaseLostError, Refusal, RefusedError
+from deploy.errors import Refusal, RefusedError
 from deploy.locks import Hold
 from deploy.look import Look
 from deploy.plan import SHORT, Commit, Plan
 from deploy.policy import check_environment
 from deploy.target import Guard, Live, Order, Outcome, Probe, Report, Running, TestReport
-from deploybot.ports import EnvironmentRow, Store
+from deploybot.ports import NOBODY, Asking, EnvironmentRow, Store
 
 _ORDERS = re.compile(
     r"</?[a-z]+_[a-z_]+>|<!(?:channel|here|everyone)>|\bapproved: *(?:true|yes)\b"
@@ -42,7 +42,15 @@ class CatalogDeployer:
         """What may be deployed, where and by whose leave."""
         return self._catalog
 
-    def plan(self, action: str, service: str, ref: str | None, environment: str) -> Plan:
+    def plan(
+        self,
+        action: str,
+        service: str,
+        ref: str | None,
+        environment: str,
+        *,
+        asking: Asking = NOBODY,
+    ) -> Plan:
         """Resolve and check everything; raises RefusedError with a reason code."""
         kind = "roll_back" if action == "roll_back" else "deploy"
         plan = self._look.plan(kind, service, ref, environment)  # type: ignore[arg-type]
@@ -85,13 +93,18 @@ class CatalogDeployer:
             for service in table.services
         )
 
-    def run(self, order: Order, guard: Guard, report: Report) -> Outcome:
+    def run(self, order: Order, guard: Guard, report: Report) -> Outcome | Running:
         """Carry the order out, once."""
         target = self._look.target(order.plan.service, order.plan.environment)
-        outcome = running.run(target, order, guard=guard, progress=report)
-        if isinstance(outcome, Running):
-            raise LeaseLostError("It runs elsewhere; the target tells later how it went.")
-        return outcome
+        return running.run(target, order, guard=guard, progress=report)
+
+    def runs_elsewhere(self, service: str, environment: str) -> bool:
+        """Tell whether a deploy there holds no worker while it runs."""
+        return self._look.target(service, environment).remote
+
+    def cancel(self, order: Order) -> None:
+        """Ask what runs elsewhere to stop."""
+        self._look.target(order.plan.service, order.plan.environment).cancel(order)
 
     def settle(self, order: Order) -> Probe:
         """Shut out an order whose worker died, and tell what became of it."""

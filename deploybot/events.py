@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter
 
+from deploy.locks import Hold
+from deploy.plan import Plan
 from deploybot.approvals import ApprovalRequest
 from deploybot.next_step import NextStep
 
@@ -62,6 +64,8 @@ class ApiMessageReceived(Inbound):
 
     kind: Literal["api_message_received"] = "api_message_received"
     text: str
+    dry_run: bool = False
+    """Whether what comes of it is only shown: nothing is proposed, and nothing can run."""
 
 
 class BranchUpdated(Inbound):
@@ -149,6 +153,46 @@ class TestsFailed(Fact):
     summary: str
     tail: tuple[str, ...]
     seconds: float
+
+
+class LinedUp(Fact):
+    """The place is not free: the change waits in line for it, and is planned anew in its turn."""
+
+    kind: Literal["lined_up"] = "lined_up"
+    service: str
+    environment: str
+    position: int
+    """1 for the next one."""
+    why: str
+    """What stands in the way, in a sentence that names it."""
+    first: bool = False
+    """Whether it goes before those who wait already: the way back to what worked."""
+
+
+class TurnCame(Fact):
+    """The place is free, and this thread is the next in line."""
+
+    kind: Literal["turn_came"] = "turn_came"
+    service: str
+    environment: str
+
+
+class PlansShown(Fact):
+    """What would run was shown to whoever asked for a dry run; nothing runs, and nothing waits."""
+
+    kind: Literal["plans_shown"] = "plans_shown"
+    plans: tuple[Plan, ...]
+    start_at: AwareDatetime | None = None
+
+
+class DriftFound(Fact):
+    """What is live is not what was last put there by a deploy of ours."""
+
+    kind: Literal["drift_found"] = "drift_found"
+    service: str
+    environment: str
+    live: str | None
+    expected: str | None
 
 
 # -- people ------------------------------------------------------------------------
@@ -239,6 +283,8 @@ class DeployStarted(Fact):
     digest: str
     operation: str
     fence: int
+    part: int = 0
+    """Which of the request's changes, counted from 0."""
 
 
 class DeploySucceeded(Fact):
@@ -250,6 +296,9 @@ class DeploySucceeded(Fact):
     seconds: float
     recovered: bool = False
     """True when a worker died and the target's journal told how it ended."""
+    part: int = 0
+    link: str = ""
+    """Where the target shows the run, if it does."""
 
 
 class DeployFailed(Fact):
@@ -263,6 +312,8 @@ class DeployFailed(Fact):
     began: bool = True
     tail: tuple[str, ...] = ()
     recovered: bool = False
+    part: int = 0
+    link: str = ""
 
 
 class DeployOutcomeUnknown(Fact):
@@ -272,6 +323,8 @@ class DeployOutcomeUnknown(Fact):
     request_id: str
     step: str
     live: str | None
+    part: int = 0
+    link: str = ""
 
 
 class DeployResolved(Fact):
@@ -282,6 +335,31 @@ class DeployResolved(Fact):
     outcome: Literal["succeeded", "failed"]
     live: str | None
     comment: str = ""
+    part: int = 0
+
+
+class StopRequested(Inbound):
+    """A person wants the running deploy to stop at its next safe step."""
+
+    kind: Literal["stop_requested"] = "stop_requested"
+    reason: str = ""
+
+
+class HoldPlaced(Inbound):
+    """A person locked a service, or changed a lock: for longer, for another owner."""
+
+    kind: Literal["hold_placed"] = "hold_placed"
+    hold: Hold
+    how: Literal["locked", "extended", "handed_over", "taken_over"] = "locked"
+    was_owner: str = ""
+    """Whose it was before it changed hands."""
+
+
+class HoldForgotten(Fact):
+    """A lock has stood for long without a word; its owner is reminded."""
+
+    kind: Literal["hold_forgotten"] = "hold_forgotten"
+    hold: Hold
 
 
 class HoldReleased(Fact):
@@ -315,18 +393,21 @@ class Paused(Fact):
     """A person stopped the thread; it hears, and starts nothing."""
 
     kind: Literal["paused"] = "paused"
+    delivery: str = ""
 
 
 class Resumed(Fact):
     """A person let the thread go on from where it stood."""
 
     kind: Literal["resumed"] = "resumed"
+    delivery: str = ""
 
 
 class Cancelled(Fact):
     """A person ended it."""
 
     kind: Literal["cancelled"] = "cancelled"
+    delivery: str = ""
     reason: str = ""
 
 
@@ -350,10 +431,18 @@ class HandedOver(Fact):
 
 
 class Forked(Fact):
-    """This thread began as the first `length` events of another."""
+    """Everything before this is a copy: the first `length` events of another thread, with nothing open."""
 
     kind: Literal["forked"] = "forked"
     from_thread: str
+    length: int
+
+
+class ForkMade(Fact):
+    """Somebody began another thread with the first `length` events of this one."""
+
+    kind: Literal["fork_made"] = "fork_made"
+    thread: str
     length: int
 
 
@@ -376,6 +465,10 @@ Event = Annotated[
     | StepFailed
     | TestsPassed
     | TestsFailed
+    | LinedUp
+    | TurnCame
+    | PlansShown
+    | DriftFound
     | QuestionAsked
     | Answered
     | ApprovalRequested
@@ -389,6 +482,9 @@ Event = Annotated[
     | DeployFailed
     | DeployOutcomeUnknown
     | DeployResolved
+    | StopRequested
+    | HoldPlaced
+    | HoldForgotten
     | HoldReleased
     | Slept
     | Woke
@@ -398,6 +494,7 @@ Event = Annotated[
     | Escalated
     | HandedOver
     | Forked
+    | ForkMade
     | Finished,
     Field(discriminator="kind"),
 ]

@@ -38,6 +38,7 @@ class FailingStore(RedisStore):
         claim: Operation | None = None,
         release: Operation | None = None,
         hold: Hold | None = None,
+        free: Hold | None = None,
         wake: bool = True,
     ) -> Thread:
         """Append as `RedisStore` does, unless this is where to die."""
@@ -50,6 +51,7 @@ class FailingStore(RedisStore):
                 claim=claim,
                 release=release,
                 hold=hold,
+                free=free,
                 wake=wake,
             )
 

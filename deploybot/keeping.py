@@ -1,12 +1,11 @@
 """What every store does and says alike; how threads are sealed is `chain`'s, where they lie each store's own."""
 
-from typing import Literal
-
+from deploy.errors import CancelledError
 from deploybot.errors import ClaimRefusedError, LeaseLostError
-from deploybot.ports import Operation
+from deploybot.events import StopRequested
+from deploybot.ports import Job, Operation
 
-Job = Literal["advance", "operate", "deliver"]
-"""What a wake-up asks for: take the next step; deploy, test or recover; tell people."""
+__all__ = ["Job", "busy", "fence_moved", "lease_lost", "stop_asked", "stopped"]
 
 
 def busy(claim: Operation, holder: Operation) -> ClaimRefusedError:
@@ -24,6 +23,16 @@ def fence_moved(claim: Operation, fence: int) -> ClaimRefusedError:
         f"{claim.service} in {claim.environment} was changed meanwhile: the next fence is {fence}, "
         f"not {claim.fence}. Nothing was started. Look again at what is live.",
     )
+
+
+def stopped(asked: StopRequested) -> str:
+    """Say who wants an operation to stop, and why."""
+    return f"{asked.by} stopped it" + (f": {asked.reason}" if asked.reason else "")
+
+
+def stop_asked(why: str) -> CancelledError:
+    """Say that a person wants the operation to stop."""
+    return CancelledError(f"{why}.")
 
 
 def lease_lost(operation: Operation) -> LeaseLostError:

@@ -216,7 +216,7 @@ class MemoryStore:
             rows = {thread_id: kept.activity for thread_id, kept in self._threads.items()}
         if since is None:
             since = max(rows.values(), default=0)
-        return {thread_id: at for thread_id, at in rows.items() if 0 < at and since <= at}
+        return {thread_id: at for thread_id, at in rows.items() if at > 0 and since <= at}
 
     def written(self, threads: Sequence[str]) -> tuple[int | None, ...]:
         """Return when each of these threads was last written to, as `changed` tells time."""

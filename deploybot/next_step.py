@@ -45,6 +45,32 @@ class Deploy(_Intent):
     ref: str = Field(description="branch, tag or SHA that exists in the repository")
     environment: str
     reason: str = Field(description="why, in a few words")
+    at: str | None = Field(
+        default=None,
+        description="when it is to start, as HH:MM or YYYY-MM-DD HH:MM; null for at once",
+    )
+
+
+class Part(BaseModel):
+    """One service of several that go live together."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    service: str
+    ref: str = Field(description="branch, tag or SHA that exists in its repository")
+
+
+class DeployTogether(_Intent):
+    """Put several services live, one after the other, under one approval. Stops at the first failure."""
+
+    intent: Literal["deploy_together"] = "deploy_together"
+    parts: tuple[Part, ...]
+    environment: str
+    reason: str = Field(description="why, in a few words")
+    at: str | None = Field(
+        default=None,
+        description="when it is to start, as HH:MM or YYYY-MM-DD HH:MM; null for at once",
+    )
 
 
 class RollBack(_Intent):
@@ -115,7 +141,22 @@ class ReleaseHold(_Intent):
     by: str
 
 
-Change = Deploy | RollBack
+class PlaceHold(_Intent):
+    """Lock a service, or change its lock. Chosen by plain code only, when somebody says just that."""
+
+    intent: Literal["place_hold"] = "place_hold"
+    service: str | None
+    environment: str
+    by: str
+    how: Literal["locked", "extended", "handed_over", "taken_over"] = "locked"
+    reason: str = ""
+    seconds: int | None = None
+    warn_only: bool = False
+    to: str = ""
+    """Who gets it, for `handed_over`."""
+
+
+Change = Deploy | DeployTogether | RollBack
 Read = ListGitCommits | ListGitTags | CheckDeployments
 
 NextStep = Annotated[
@@ -123,6 +164,7 @@ NextStep = Annotated[
     | ListGitTags
     | CheckDeployments
     | Deploy
+    | DeployTogether
     | RollBack
     | RequestHumanInput
     | Wait
@@ -130,6 +172,7 @@ NextStep = Annotated[
     | NothingToDo
     | RunTests
     | HandOver
+    | PlaceHold
     | ReleaseHold,
     Field(discriminator="intent"),
 ]
@@ -140,6 +183,7 @@ BY_MODEL: tuple[type[_Intent], ...] = (
     ListGitTags,
     CheckDeployments,
     Deploy,
+    DeployTogether,
     RollBack,
     RequestHumanInput,
     Wait,
@@ -154,6 +198,8 @@ def to_wire(step: NextStep) -> dict[str, Any]:
     wire = step.model_dump(mode="json")
     if isinstance(step, Deploy | RollBack):
         wire["intent"] = f"{wire['intent']}_{wire.pop('service')}"
+    if isinstance(step, Deploy | DeployTogether) and step.at is None:
+        wire.pop("at")
     return wire
 
 

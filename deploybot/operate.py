@@ -9,9 +9,8 @@ from datetime import timedelta
 
 from deploy.errors import DeployError, LeaseLostError, RefusedError
 from deploy.locks import Hold
-from deploy.plan import SHORT
-from deploy.target import Order, Progress
-from deploybot.agent import rule_of
+from deploy.plan import SHORT, Plan
+from deploy.target import Order, Progress, Running
 from deploybot.approvals import ApprovalRequest, differences, is_met
 from deploybot.errors import ClaimRefusedError, ConflictError
 from deploybot.events import (
@@ -26,9 +25,11 @@ from deploybot.events import (
     TestsPassed,
 )
 from deploybot.lease import Attendance, Heartbeat, entry_of
+from deploybot.lines import WORTH_WAITING, lined_up
 from deploybot.next_step import RunTests
-from deploybot.outcomes import WORKER, ended, settled
-from deploybot.ports import Clockwork, Deployer, Operation, Store
+from deploybot.outcomes import WORKER, Change, ended, settled, still_running
+from deploybot.ports import Asking, Clockwork, Deployer, Operation, Store
+from deploybot.propose import rule_of
 from deploybot.thread import Status, Thread
 
 
@@ -72,12 +73,16 @@ class Operator:
     # -- deploying -----------------------------------------------------------------
 
     def _deploy(self, thread: Thread) -> Thread:
-        request = _request(thread)
-        if closed := self._gate(thread, request):
+        """Start the next change that was approved, unless its time has not come."""
+        request, part = _request(thread), thread.standing.part
+        now = self._clock.now()
+        if part == 0 and request.start_at is not None and now < request.start_at:
+            return thread
+        if closed := self._gate(thread, request, part):
             return self._store.append(thread, closed)
-        plan = request.plan
+        plan = request.plans[part]
         operation = Operation(
-            id=request.id,
+            id=request.operation(part),
             service=plan.service,
             environment=plan.environment,
             thread=thread.id,
@@ -91,27 +96,41 @@ class Operator:
             digest=request.digest,
             operation=operation.id,
             fence=operation.fence,
+            part=part,
         )
         try:
             thread = self._store.append(thread, started, claim=operation)
         except ClaimRefusedError as error:
-            return self._store.append(thread, self._refused("operation_running", str(error)))
-        return self._run(thread, request, operation)
+            return self._store.append(
+                thread, self._refused(thread, plan, "operation_running", str(error))
+            )
+        return self._run(thread, Change(request, started), operation)
 
-    def _gate(self, thread: Thread, request: ApprovalRequest) -> Event | None:
-        """Check everything again right before the start; return the event that closes, or None."""
+    def _gate(self, thread: Thread, request: ApprovalRequest, part: int) -> Event | None:
+        """Check everything again right before the start; return the event that closes, or None.
+
+        Before the first change all of them are checked, before a later one only that.
+        """
         now = self._clock.now()
-        if now >= request.expires_at:
+        if part == 0 and now >= request.start_by:
             return ApprovalExpired(at=now, by="clock", request_id=request.id)
-        shown = request.plan
-        try:
-            plan = self._deployer.plan(shown.action, shown.service, shown.ref, shown.environment)
-        except RefusedError as error:
-            return self._refused(error.reason_code, str(error))
-        except DeployError as error:
-            return self._refused("not_planned", str(error))
-        changes = differences(request, plan)
-        rule = rule_of(self._deployer, shown.environment)
+        changes: tuple[str, ...] = ()
+        coming = {plan.service: plan.sha for plan in request.plans[:part]}
+        for shown in request.plans[part:] if part == 0 else request.plans[part : part + 1]:
+            asking = Asking(thread.id, request.requesters, dict(coming))
+            try:
+                plan = self._deployer.plan(
+                    shown.action, shown.service, shown.ref, shown.environment, asking=asking
+                )
+            except RefusedError as error:
+                return self._refused(thread, shown, error.reason_code, str(error))
+            except DeployError as error:
+                return self._refused(thread, shown, "not_planned", str(error))
+            changes = (*changes, *differences(shown, plan))
+            coming[plan.service] = plan.sha
+        rule = rule_of(self._deployer, request.plan.environment)
+        if request.rule.anyone_may_stop:  # a countdown: the standing rule is the policy's own
+            rule = rule.model_copy(update={"automatic": True, "anyone_may_stop": True})
         as_ruled_now = request.model_copy(update={"rule": rule})
         if request.sealed().digest != request.digest:
             changes = (*changes, "the request does not match its digest")
@@ -123,12 +142,23 @@ class Operator:
             at=self._clock.now(), by="agent:code", request_id=request.id, changes=changes
         )
 
-    def _refused(self, code: str, error: str) -> StepFailed:
+    def _refused(self, thread: Thread, shown: Plan, code: str, error: str) -> Event:
+        """Return what a refusal at the start amounts to: a place in line, or an end in words."""
         now = self._clock.now()
+        if code in WORTH_WAITING and thread.standing.part == 0:
+            return lined_up(
+                self._store,
+                thread,
+                shown.service,
+                shown.environment,
+                why=error,
+                first=shown.action == "roll_back",
+                now=now,
+            )
         return StepFailed(at=now, by="agent:code", intent="start", code=code, error=error)
 
-    def _run(self, thread: Thread, request: ApprovalRequest, operation: Operation) -> Thread:
-        order = _order(thread, request, operation)
+    def _run(self, thread: Thread, change: Change, operation: Operation) -> Thread:
+        order = _order(thread, change)
         beat = Heartbeat(self._store, operation, self._clock, self._lease)
 
         def report(progress: Progress) -> None:
@@ -140,16 +170,26 @@ class Operator:
         except LeaseLostError:
             return thread  # whoever took the lease asks the target and says what it found
         except DeployError as error:
-            return self._settle(thread, request, operation, str(error))
-        return self._end(thread, ended(request, outcome, self._clock.now()), operation)
+            return self._settle(thread, change, operation, str(error))
+        if isinstance(outcome, Running):
+            self._store.let_go(operation)
+            return self._look_again(thread, operation, outcome)
+        return self._end(thread, ended(change, outcome, self._clock.now()), operation)
+
+    def _look_again(self, thread: Thread, operation: Operation, running: Running) -> Thread:
+        """Leave what runs elsewhere to itself, tell how far it is, and look again later."""
+        line = still_running(running)
+        if line not in self._store.progress(operation.id)[-1:]:
+            self._store.report(operation.id, line)
+        self._store.later("operate", thread.id, running.look_again_seconds)
+        return thread
 
     def _end(self, thread: Thread, event: Event, operation: Operation) -> Thread:
         """Append how it ended and free the environment, whatever was said meanwhile.
 
         An unknown outcome frees nothing: nothing else starts there until it is resolved.
         """
-        request = _request(thread)
-        hold = self._hold(request, event)
+        hold = self._hold(_change(thread).plan, event)
         release = None if isinstance(event, DeployOutcomeUnknown) else operation
         while True:
             try:
@@ -159,62 +199,63 @@ class Operator:
                 if not thread.is_deploying:
                     return thread  # a sweeper asked the target and was first
 
-    def _hold(self, request: ApprovalRequest, event: Event) -> Hold | None:
+    def _hold(self, plan: Plan, event: Event) -> Hold | None:
         """Keep what a roll back left as it is, so that nothing redeploys the bad commit."""
-        table = self._deployer.catalog.environments[request.plan.environment]
-        if request.plan.action != "roll_back" or not isinstance(event, DeploySucceeded):
+        table = self._deployer.catalog.environments[plan.environment]
+        if plan.action != "roll_back" or not isinstance(event, DeploySucceeded):
             return None
         if not table.hold_after_rollback:
             return None
-        bad = request.plan.previous_sha or ""
+        bad = plan.previous_sha or ""
         lasts = table.hold_after_rollback_seconds
         return Hold(
-            service=request.plan.service,
-            environment=request.plan.environment,
+            service=plan.service,
+            environment=plan.environment,
             owner="deploybot",
-            reason=f"{bad[:SHORT]} was rolled back to {request.plan.sha[:SHORT]}",
+            reason=f"{bad[:SHORT]} was rolled back to {plan.sha[:SHORT]}",
             at=event.at,
             expires=event.at + timedelta(seconds=lasts) if lasts else None,
             made_by="rollback",
         )
 
-    def _live(self, request: ApprovalRequest) -> str | None:
-        live = self._deployer.live(request.plan.service, request.plan.environment)
-        return live.sha if live else None
-
     # -- recovering ----------------------------------------------------------------
 
     def _recover(self, thread: Thread) -> Thread:
-        """Settle a start without an end, once its lease has run out, by the target's journal."""
-        request, started = _request(thread), thread.standing.started
-        plan = request.plan
-        operation = self._store.operation(plan.service, plan.environment)
-        if started is None or operation is None or operation.request_id != request.id:
-            operation = Operation(
-                id=request.id,
-                service=plan.service,
-                environment=plan.environment,
-                thread=thread.id,
-                request_id=request.id,
-                fence=started.fence if started else 1,
-            )
-        elif self._store.lease_is_alive(operation):
+        """Settle a start without an end once its lease has run out, by the target's journal."""
+        change = _change(thread)
+        plan = change.plan
+        operation = Operation(
+            id=change.started.operation,
+            service=plan.service,
+            environment=plan.environment,
+            thread=thread.id,
+            request_id=change.request.id,
+            fence=change.started.fence,
+        )
+        if self._store.lease_is_alive(operation):
             return thread
-        return self._settle(thread, request, operation, "")
+        return self._settle(thread, change, operation, "")
 
-    def _settle(
-        self, thread: Thread, request: ApprovalRequest, operation: Operation, why: str
-    ) -> Thread:
-        """Ask the target what became of the order, shut its worker out, and say what is true."""
-        found = self._deployer.settle(_order(thread, request, operation))
-        started = thread.standing.started
+    def _settle(self, thread: Thread, change: Change, operation: Operation, why: str) -> Thread:
+        """Ask the target what became of the order, shut its worker out, and say what is true.
+
+        What runs elsewhere is asked to stop first if a person wants it, and else only looked at.
+        """
+        order, plan = _order(thread, change), change.plan
+        elsewhere = self._deployer.runs_elsewhere(plan.service, plan.environment)
+        if elsewhere and thread.standing.stop is not None:
+            self._deployer.cancel(order)
+        found = self._deployer.settle(order)
+        if isinstance(found, Running):
+            return self._look_again(thread, operation, found)
+        live = self._deployer.live(plan.service, plan.environment)
         event = settled(
-            request,
+            change,
             found,
-            live=self._live(request),
+            live=live.sha if live else None,
             why=why,
-            started=started.at if started else None,
             now=self._clock.now(),
+            watched=elsewhere,
         )
         return self._end(thread, event, operation)
 
@@ -278,11 +319,18 @@ def _request(thread: Thread) -> ApprovalRequest:
     return request
 
 
-def _order(thread: Thread, request: ApprovalRequest, operation: Operation) -> Order:
+def _change(thread: Thread) -> Change:
+    started = thread.standing.started
+    if started is None:
+        raise ConflictError(thread.id, len(thread.events), len(thread.events))
+    return Change(_request(thread), started)
+
+
+def _order(thread: Thread, change: Change) -> Order:
     return Order(
-        approval_id=request.id,
-        fence=operation.fence,
-        digest=request.digest,
+        approval_id=change.started.operation,
+        fence=change.started.fence,
+        digest=change.request.digest,
         head=thread.head,
-        plan=request.plan,
+        plan=change.plan,
     )

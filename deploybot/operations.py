@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 
 from deploy.locks import Hold
 from deploybot.errors import ClaimRefusedError
-from deploybot.keeping import busy, fence_moved, lease_lost
+from deploybot.keeping import busy, fence_moved, lease_lost, stop_asked
 from deploybot.ports import Operation
 from deploybot.queue import PREFIX, answering, due_key, new_wake_up, script, waking_script
 
@@ -53,11 +53,13 @@ class Operations:
         claim: Operation | None,
         release: Operation | None,
         hold: Hold | None,
+        free: Hold | None,
     ) -> dict[str, Any]:
-        """Return what an append is asked for that claims, releases or holds a place."""
-        if not (claim or release or hold):
+        """Return what an append is asked for that claims, releases, holds or frees a place."""
+        if not (claim or release or hold or free):
             return {}
         header: dict[str, Any] = {"operations": OPERATIONS, "fences": FENCES, "holds": HOLDS}
+        header["line_prefix"] = line_key("")
         if claim:
             header["claim"] = {
                 "place": place(claim.service, claim.environment),
@@ -73,10 +75,13 @@ class Operations:
                 "place": place(release.service, release.environment),
                 "id": release.id,
                 "lease": _lease_key(release.id),
+                "stop": stop_key(release.id),
             }
         if hold:
             held = place(hold.service or "", hold.environment)
             header["hold"] = {"place": held, "record": hold.model_dump_json()}
+        if free:
+            header["free"] = place(free.service or "", free.environment)
         return header
 
     def next_fence(self, service: str, environment: str) -> int:
@@ -92,21 +97,39 @@ class Operations:
         return _OPERATION.validate_json(found) if found else None
 
     def heartbeat(self, operation: Operation) -> None:
-        """Renew the lease; raises LeaseLostError when it ran out or is another's.
+        """Renew the lease, or raise: LeaseLostError, or CancelledError when a person wants a stop.
 
         A lease that ran out stays lost: somebody may already be finding out what became of it.
         """
         with answering():
             renewed = self._heartbeat(
-                keys=(OPERATIONS, _lease_key(operation.id)),
+                keys=(OPERATIONS, _lease_key(operation.id), stop_key(operation.id)),
                 args=(
                     place(operation.service, operation.environment),
                     operation.id,
                     self._lease_ms,
                 ),
             )
+        if isinstance(renewed, bytes):
+            raise stop_asked(renewed.decode())
         if not renewed:
             raise lease_lost(operation)
+
+    def let_go(self, operation: Operation) -> None:
+        """End the lease and keep the place: what runs elsewhere goes on without a worker."""
+        with answering():
+            self._redis.delete(_lease_key(operation.id))
+
+    def line(self, service: str, environment: str) -> tuple[str, ...]:
+        """Return the threads that wait for the place, the next one first."""
+        with answering():
+            found = self._redis.zrange(line_key(place(service, environment)), 0, -1)
+        return tuple(member.decode() for member in cast(list[bytes], found))
+
+    def leave_line(self, thread_id: str, service: str, environment: str) -> None:
+        """Take a thread out of a line."""
+        with answering():
+            self._redis.zrem(line_key(place(service, environment)), thread_id)
 
     def lease_is_alive(self, operation: Operation) -> bool:
         """Tell whether a worker still renews this operation's lease."""
@@ -167,6 +190,16 @@ def claim_refused(claim: Operation, detail: bytes | int) -> ClaimRefusedError:
     if isinstance(detail, bytes):
         return busy(claim, _OPERATION.validate_json(detail))
     return fence_moved(claim, detail)
+
+
+def line_key(held: str) -> str:
+    """Name the sorted set of threads that wait for a place."""
+    return f"{PREFIX}line:{held}"
+
+
+def stop_key(operation_id: str) -> str:
+    """Name the key that says who wants an operation to stop."""
+    return f"{PREFIX}stop:{operation_id}"
 
 
 def _lease_key(operation_id: str) -> str:

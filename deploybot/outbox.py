@@ -5,12 +5,14 @@ Each telling has a key that stays the same while its content changes, so that a 
 once and updates it through its life.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
+from deploy.locks import Hold
+from deploy.plan import Plan
 from deploybot.approvals import POLICY, ApprovalRequest, Grant
 from deploybot.events import (
     Answered,
@@ -28,21 +30,30 @@ from deploybot.events import (
     DeployResolved,
     DeployStarted,
     DeploySucceeded,
+    DriftFound,
     EmailReceived,
     Escalated,
     Event,
     Finished,
+    Forked,
+    ForkMade,
     HandedOver,
+    HoldForgotten,
+    HoldPlaced,
+    LinedUp,
     Message,
     Paused,
+    PlansShown,
     QuestionAsked,
     Resumed,
     ScheduleFired,
     SlackMessageReceived,
     Slept,
     StepFailed,
+    StopRequested,
     TestsFailed,
     TestsPassed,
+    TurnCame,
 )
 from deploybot.thread import Thread
 
@@ -52,6 +63,10 @@ class CardState(StrEnum):
 
     OPEN = "open"
     APPROVED = "approved"
+    SCHEDULED = "scheduled"
+    """Approved, and starts when its time has come unless somebody stops it."""
+    IN_LINE = "in_line"
+    """Approved, and came to nothing yet: the place was not free, so it waits and is shown anew."""
     DENIED = "denied"
     EXPIRED = "expired"
     SUPERSEDED = "superseded"
@@ -61,6 +76,9 @@ class CardState(StrEnum):
     LIVE = "live"
     FAILED = "failed"
     UNKNOWN = "unknown"
+
+
+_WAITS_TO_START = (CardState.APPROVED, CardState.SCHEDULED)
 
 
 @dataclass(frozen=True)
@@ -107,6 +125,12 @@ class Card(Telling):
     at: datetime | None = None
     note: str = ""
     """The denial's words, what changed, or what failed."""
+    part: int = 0
+    """Which of its changes it has come to; those before are live."""
+    stopping: str = ""
+    """Who wants the running deploy to stop."""
+    link: str = ""
+    """Where the target shows the run, if it does."""
     operation: str = ""
     """Key of the progress stream while it runs and after."""
     seconds: float = 0.0
@@ -122,6 +146,14 @@ class Asked(Telling):
     answer: str | None = None
     by: str = ""
     closed: bool = False
+
+
+@dataclass(frozen=True)
+class Shown(Telling):
+    """What would run, for whoever asked for a dry run; nobody is asked to approve it."""
+
+    plans: tuple[Plan, ...]
+    start_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -189,7 +221,7 @@ class _Reel:
     def close_approved(self, state: CardState, event: Event, note: str) -> None:
         """Nothing will come of what was approved."""
         for key, telling in self.told.items():
-            if isinstance(telling, Card) and telling.state is CardState.APPROVED:
+            if isinstance(telling, Card) and telling.state in _WAITS_TO_START:
                 self.told[key] = replace(telling, state=state, by=event.by, at=event.at, note=note)
 
     def opening_line(self, line: str) -> None:
@@ -201,14 +233,24 @@ class _Reel:
 def tellings(thread: Thread) -> tuple[Telling, ...]:
     """Return everything people are to have been told by now, oldest first."""
     reel = _Reel()
-    for seq, event in enumerate(thread.events, start=1):
+    for seq, event in own_events(thread):
         _about_the_thread(reel, seq, event)
         _about_requests(reel, event)
         _about_deploys(reel, seq, event)
+        _about_places(reel, seq, event)
     return tuple(reel.told.values())
 
 
-def _about_the_thread(reel: _Reel, seq: int, event: Event) -> None:  # noqa: C901, PLR0912 - a case an event
+def own_events(thread: Thread) -> Iterator[tuple[int, Event]]:
+    """Yield what happened on this thread itself, with its number: of a fork, nothing that was copied."""
+    numbered = list(enumerate(thread.events, start=1))
+    for index in range(len(numbered) - 1, -1, -1):
+        if isinstance(numbered[index][1], Forked):
+            return iter(numbered[index:])
+    return iter(numbered)
+
+
+def _about_the_thread(reel: _Reel, seq: int, event: Event) -> None:  # noqa: C901, PLR0912, PLR0915 - a case an event
     key = f"said:{seq}"
     match event:
         case SlackMessageReceived() | EmailReceived() | ApiMessageReceived():
@@ -251,6 +293,13 @@ def _about_the_thread(reel: _Reel, seq: int, event: Event) -> None:  # noqa: C90
             reel.tell(Said(key, f"Cancelled; nothing more will start. {reason}".strip()))
         case Escalated(reason=reason):
             reel.tell(Said(key, reason, "warning"))
+        case Forked(from_thread=origin, length=length):
+            text = f"forked from thread {origin} after its first {length} events"
+            reel.tell(Opening("opening", text, by=event.by))
+        case ForkMade(thread=other):
+            reel.tell(Said(key, f"A fork was made of this thread: {other}."))
+        case PlansShown(plans=plans, start_at=start_at):
+            reel.tell(Shown(key, plans, start_at))
         case Finished(message=message, silent=False):
             reel.pass_on(Said(key, message))
         case _:
@@ -274,7 +323,10 @@ def _about_requests(reel: _Reel, event: Event) -> None:
             if isinstance(card, Card):
                 grants = (*card.grants, Grant(by=event.by, at=event.at))
                 enough = event.by == POLICY or len(grants) >= card.request.rule.quorum
-                state = CardState.APPROVED if enough else CardState.OPEN
+                approved = CardState.APPROVED
+                if card.request.start_at is not None:
+                    approved = CardState.SCHEDULED
+                state = approved if enough else CardState.OPEN
                 reel.card(request_id, grants=grants, state=state, at=event.at)
         case ApprovalDenied(request_id=request_id, feedback=feedback):
             reel.card(request_id, state=CardState.DENIED, by=event.by, at=event.at, note=feedback)
@@ -295,17 +347,36 @@ def _about_deploys(reel: _Reel, seq: int, event: Event) -> None:
     key = f"said:{seq}"
     match event:
         case DeployStarted(request_id=request_id, operation=operation):
-            reel.card(request_id, state=CardState.DEPLOYING, operation=operation)
+            at = event.part
+            reel.card(request_id, state=CardState.DEPLOYING, operation=operation, part=at)
         case DeploySucceeded(request_id=request_id, sha=sha, seconds=seconds):
-            reel.card(request_id, state=CardState.LIVE, at=event.at, seconds=seconds, live=sha)
             card = reel.told.get(f"card:{request_id}")
             if isinstance(card, Card):
-                plan = card.request.plan
+                plans = card.request.plans
+                plan = plans[event.part]
+                last = event.part + 1 == len(plans)
+                reel.card(
+                    request_id,
+                    state=CardState.LIVE if last else CardState.DEPLOYING,
+                    at=event.at,
+                    seconds=card.seconds + seconds,
+                    live=sha,
+                    part=event.part if last else event.part + 1,
+                    link=event.link,
+                )
                 reel.opening_line(f"{plan.service} {sha[:7]} is live on {plan.environment}.")
         case DeployFailed(request_id=request_id, step=step, error=error, live=live):
             note = f"{step}: {error}"
             state = CardState.FAILED
-            reel.card(request_id, state=state, at=event.at, note=note, live=live, detail=event.tail)
+            reel.card(
+                request_id,
+                state=state,
+                at=event.at,
+                note=note,
+                live=live,
+                detail=event.tail,
+                link=event.link,
+            )
             reel.tell(Said(key, _failed(reel, event), "bad", detail=event.tail))
         case DeployOutcomeUnknown(request_id=request_id, step=step, live=live):
             state = CardState.UNKNOWN
@@ -322,8 +393,78 @@ def _about_deploys(reel: _Reel, seq: int, event: Event) -> None:
             pass
 
 
+def _about_places(reel: _Reel, seq: int, event: Event) -> None:
+    """Tell of lines, locks, stops and drift."""
+    key = f"said:{seq}"
+    match event:
+        case LinedUp(service=service, environment=environment, position=position, why=why):
+            reel.close_approved(CardState.IN_LINE, event, why)
+            text = (
+                f"Number {position} in line for {service} on {environment}: {why} "
+                "It is planned anew when its turn comes; write here to leave the line."
+            )
+            reel.tell(Said(key, text))
+        case TurnCame(service=service, environment=environment):
+            reel.tell(Said(key, f"Your turn: {service} on {environment} is free now."))
+        case HoldPlaced(hold=hold, how=how, was_owner=was_owner):
+            reel.tell(Said(key, _locked(hold, how, event.by, was_owner), mention=_told(event)))
+        case HoldForgotten(hold=hold):
+            where = f"{hold.service or 'everything'} on {hold.environment}"
+            text = (
+                f"{hold.owner} has locked {where} since {hold.at:%Y-%m-%d %H:%M} UTC "
+                f"({hold.reason}). Still needed? If not: “unlock {where}”."
+            )
+            reel.tell(Said(key, text, "warning", mention=(hold.owner,)))
+        case StopRequested():
+            for card in reel.told.values():
+                if isinstance(card, Card) and card.state is CardState.DEPLOYING:
+                    reel.told[card.key] = replace(card, stopping=event.by)
+                    break
+        case DriftFound(service=service, environment=environment, live=live, expected=expected):
+            there = (live or "nothing")[:7]
+            ours = f"{expected[:7]} was put there last" if expected else "nothing was put there"
+            text = (
+                f"{service} on {environment}: {there} is live, though {ours} by a deploy from here. "
+                "Somebody changed it by other means; nothing was done about it."
+            )
+            reel.tell(Said(key, text, "warning"))
+        case _:
+            pass
+
+
+def _locked(hold: Hold, how: str, by: str, was_owner: str) -> str:
+    where = f"{hold.service or 'everything'} on {hold.environment}"
+    until = f" until {hold.expires:%Y-%m-%d %H:%M} UTC" if hold.expires else ""
+    kind = " (it only warns)" if hold.warn_only else ""
+    verb = {
+        "locked": f"{by} locked {where}{until}{kind}",
+        "extended": f"{by} keeps {where} locked{until}{kind}",
+        "handed_over": f"{by} handed the lock of {where} to {hold.owner}{until}",
+        "taken_over": f"{by} took over the lock of {where} from {was_owner}{until}",
+    }[how]
+    return f"{verb}: {hold.reason}." if hold.reason else f"{verb}."
+
+
+def _told(event: HoldPlaced) -> tuple[str, ...]:
+    """Return who must notice that a lock changed hands: those who did not do it themselves."""
+    people = (event.was_owner, event.hold.owner) if event.was_owner else ()
+    return tuple(person for person in dict.fromkeys(people) if person and person != event.by)
+
+
 def _failed(reel: _Reel, event: DeployFailed) -> str:
     live = f"{event.live[:7]} is live." if event.live else "Nothing is live there."
+    card = reel.told.get(f"card:{event.request_id}")
+    if isinstance(card, Card) and len(card.request.plans) > 1:
+        live = f"{live} {_and_the_others(card.request, event.part)}"
     if not event.began:
         return f"Approved, but never started: {event.error} {live} Approve again to deploy."
     return f"Deploy failed at {event.step}: {event.error} {live}"
+
+
+def _and_the_others(request: ApprovalRequest, part: int) -> str:
+    """Say which changes of the same approval are live, and which were not begun."""
+    done = [f"{plan.service} {plan.sha[:7]}" for plan in request.plans[:part]]
+    left = [plan.service for plan in request.plans[part + 1 :]]
+    said = [f"Live under the same approval: {', '.join(done)}." if done else ""]
+    said.append(f"Not begun: {', '.join(left)}." if left else "")
+    return " ".join(filter(None, said))

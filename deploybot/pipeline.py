@@ -12,6 +12,7 @@ from deploy.catalog import Catalog
 from deploy.plan import SHORT, Plan
 from deploybot.approvals import ApprovalRequest
 from deploybot.events import (
+    ApprovalDenied,
     ApprovalExpired,
     ApprovalRequested,
     ApprovalSuperseded,
@@ -29,6 +30,7 @@ from deploybot.events import (
     StepFailed,
     TestsFailed,
     TestsPassed,
+    TurnCame,
 )
 from deploybot.next_step import (
     Change,
@@ -37,6 +39,7 @@ from deploybot.next_step import (
     HandOver,
     NextStep,
     ReleaseHold,
+    RollBack,
     RunTests,
 )
 from deploybot.thread import Thread
@@ -112,25 +115,26 @@ def went_live(events: tuple[Event, ...]) -> tuple[Changed, ...]:
             case ApprovalRequested(request=request):
                 requests[request.id] = request
             case DeploySucceeded(request_id=request_id, sha=sha) if request_id in requests:
-                live.append(Changed(requests[request_id].plan, sha))
+                live.append(Changed(requests[request_id].plans[event.part], sha))
             case DeployResolved(request_id=request_id, outcome="succeeded", live=sha) if (
                 request_id in requests and sha
             ):
-                live.append(Changed(requests[request_id].plan, sha))
+                live.append(Changed(requests[request_id].plans[event.part], sha))
             case _:
                 pass
     return tuple(live)
 
 
 def _is_to_be_planned_anew(event: Event) -> bool:
-    """Tell whether an approved change came to nothing: what it showed changed, or its worker died."""
+    """Tell whether a change is to be planned again: it came to nothing, or its turn has come."""
     died = isinstance(event, DeployFailed) and event.recovered and not event.began
-    return died or isinstance(event, ApprovalSuperseded)
+    return died or isinstance(event, ApprovalSuperseded | TurnCame)
 
 
 def _again(turn: tuple[Event, ...]) -> NextStep | None:
     """Plan the same change anew, for people to approve again where they must; but not for ever."""
-    if sum(map(_is_to_be_planned_anew, turn)) > TIMES_ANEW:
+    came_to_nothing = (e for e in turn if not isinstance(e, TurnCame))
+    if sum(map(_is_to_be_planned_anew, came_to_nothing)) > TIMES_ANEW:
         why = "What was shown kept changing"
         if isinstance(turn[-1], DeployFailed):
             why = "Workers kept dying before the deploy began"
@@ -261,7 +265,9 @@ def _verify(thread: Thread, turn: tuple[Event, ...], catalog: Catalog) -> NextSt
         environment = untested(turn, catalog)
         return RunTests(environment=environment) if environment else None
     if isinstance(last, TestsFailed):
-        return _failed(thread, last)
+        return _roll_back(turn, last.environment, catalog) or _failed(thread, last)
+    if _is_countdown(turn):
+        return _after_countdown(thread, turn, catalog)
     if isinstance(last, TestsPassed):
         environment = untested(turn, catalog)
         if environment:
@@ -307,6 +313,51 @@ def _held(turn: tuple[Event, ...], catalog: Catalog) -> list[str]:
         f"“unlock {service} on {environment}”."
         for service, environment in dict.fromkeys(places)
     ]
+
+
+def _roll_back(turn: tuple[Event, ...], environment: str, catalog: Catalog) -> NextStep | None:
+    """Roll back by policy, after a countdown, what went live here: each service once, the last first.
+
+    Never what is a roll back itself: when that does not help, people must look.
+    """
+    if catalog.environments[environment].roll_back_after_seconds is None:
+        return None
+    here = [one.plan for one in went_live(turn) if one.plan.environment == environment]
+    taken_back = {plan.service for plan in here if plan.action == "roll_back"}
+    tried = {
+        event.step.service
+        for event in turn
+        if isinstance(event, StepChosen) and isinstance(event.step, RollBack)
+    }
+    for plan in reversed(here):
+        if plan.action == "deploy" and plan.service not in taken_back | tried:
+            reason = f"the tests on {environment} failed"
+            return RollBack(service=plan.service, environment=environment, reason=reason)
+    return None
+
+
+def _is_countdown(turn: tuple[Event, ...]) -> bool:
+    """Tell whether the last thing that happened came of a roll back that plain code had chosen."""
+    if not isinstance(turn[-1], StepFailed | ApprovalDenied | DeployFailed | DeploySucceeded):
+        return False
+    chosen = next((e for e in reversed(turn) if isinstance(e, StepChosen)), None)
+    return chosen is not None and chosen.model == "code" and isinstance(chosen.step, RollBack)
+
+
+def _after_countdown(thread: Thread, turn: tuple[Event, ...], catalog: Catalog) -> NextStep | None:
+    """Go on with the next service once one is taken back; else the rollback agent and people do."""
+    failed = next(event for event in reversed(turn) if isinstance(event, TestsFailed))
+    if isinstance(turn[-1], DeploySucceeded):
+        return _roll_back(turn, failed.environment, catalog) or RunTests(
+            environment=failed.environment
+        )
+    if isinstance(turn[-1], ApprovalDenied):
+        who = turn[-1].by
+        return DoneForNow(
+            message=f"{who} stopped the roll back; what failed its tests on {failed.environment} "
+            "stays live. Say what is to be done."
+        )
+    return _failed(thread, failed)
 
 
 def _failed(thread: Thread, failed: TestsFailed) -> NextStep:

@@ -3,18 +3,21 @@
 The core is given these by `bootstrap`; it imports no adapter and no I/O library.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from deploy.catalog import Catalog
 from deploy.locks import Hold
 from deploy.plan import Plan
-from deploy.target import Guard, Live, Order, Outcome, Probe, Report, TestReport
+from deploy.target import Guard, Live, Order, Outcome, Probe, Report, Running, TestReport
 from deploybot.events import Event
 from deploybot.next_step import NextStep
 from deploybot.thread import Thread
+
+Job = Literal["advance", "operate", "deliver"]
+"""What a wake-up asks for: take the next step; deploy, test or recover; tell people."""
 
 
 @dataclass(frozen=True)
@@ -55,14 +58,16 @@ class Store(Protocol):
         claim: Operation | None = None,
         release: Operation | None = None,
         hold: Hold | None = None,
+        free: Hold | None = None,
         wake: bool = True,
     ) -> Thread:
         """Store the events behind the thread's last one, with the wake-ups they ask for.
 
         Illegal events are refused before anything is written (IllegalEventError). In ONE atomic
         step: the events, the dedupe keys, the aliases (each then finds this thread), the due time,
-        the mark for delivery, the wake-up jobs, and the claim, release or hold of a service in an
-        environment. `wake=False` leaves out the `advance` wake-up only: the caller goes on with the
+        the mark for delivery, the wake-up jobs, the thread's place in a line, a wish to stop, and
+        the claim or release of a service in an environment, or the placing (`hold`) or removal
+        (`free`) of a hold there. Whoever is next in a line is woken by what frees the place. `wake=False` leaves out the `advance` wake-up only: the caller goes on with the
         thread itself, and the due time covers its death. Raises ConflictError when the thread is longer than `thread`, DuplicateError
         when a dedupe key is known, ClaimRefusedError when `claim` is not free.
         """
@@ -83,10 +88,26 @@ class Store(Protocol):
         """Return what runs there now, or died there and is not yet settled."""
 
     def heartbeat(self, operation: Operation) -> None:
-        """Renew the lease; raises LeaseLostError when it is no longer this operation's."""
+        """Renew the lease.
+
+        Raises LeaseLostError when it is no longer this operation's, CancelledError when a person
+        wants it to stop.
+        """
 
     def lease_is_alive(self, operation: Operation) -> bool:
         """Tell whether a worker still renews this operation's lease."""
+
+    def let_go(self, operation: Operation) -> None:
+        """End the lease and keep the place: what runs elsewhere goes on without a worker."""
+
+    def later(self, job: Job, thread_id: str, seconds: float) -> None:
+        """Have the clock make this wake-up once so many seconds have passed."""
+
+    def line(self, service: str, environment: str) -> tuple[str, ...]:
+        """Return the threads that wait for the place, the next one first."""
+
+    def leave_line(self, thread_id: str, service: str, environment: str) -> None:
+        """Take out of a line a thread that can no longer move by itself."""
 
     def attend(self, thread: Thread, worker: str) -> bool:
         """Say that a worker is at what this thread stands at; False when another one is.
@@ -170,6 +191,20 @@ class EnvironmentRow:
     """Commits on the default branch that are not live there; None when it cannot be told."""
 
 
+@dataclass(frozen=True)
+class Asking:
+    """Who asks for a plan: it decides whose locks and whose turn stand in the way."""
+
+    thread: str = ""
+    requesters: tuple[str, ...] = ()
+    coming: Mapping[str, str] = field(default_factory=dict)
+    """Service → SHA of what goes live before it under the same approval."""
+
+
+NOBODY = Asking()
+"""Asks on nobody's behalf: every lock and every line stands in the way."""
+
+
 class Deployer(Protocol):
     """The deploy package, as the loop needs it."""
 
@@ -177,7 +212,15 @@ class Deployer(Protocol):
     def catalog(self) -> Catalog:
         """What may be deployed, where and by whose leave."""
 
-    def plan(self, action: str, service: str, ref: str | None, environment: str) -> Plan:
+    def plan(
+        self,
+        action: str,
+        service: str,
+        ref: str | None,
+        environment: str,
+        *,
+        asking: Asking = NOBODY,
+    ) -> Plan:
         """Resolve and check everything; raises deploy.errors.RefusedError with a reason code."""
 
     def commits(self, service: str | None, ref: str | None, limit: int) -> list[dict[str, Any]]:
@@ -192,8 +235,10 @@ class Deployer(Protocol):
     def environments(self, environment: str | None = None) -> tuple[EnvironmentRow, ...]:
         """Return what is live where, held, and running."""
 
-    def run(self, order: Order, guard: Guard, report: Report) -> Outcome:
+    def run(self, order: Order, guard: Guard, report: Report) -> Outcome | Running:
         """Carry the order out, once; the guard is called all along and may stop it by raising.
+
+        What runs elsewhere is begun there, and `settle` is to be asked how it stands.
 
         Raises deploy.errors.SeenApprovalError, OldFenceError, or what the guard raised.
         """
@@ -201,8 +246,15 @@ class Deployer(Protocol):
     def settle(self, order: Order) -> Probe:
         """Ask the target what became of an order whose worker died, and shut it out for good.
 
-        From here on the dead worker, should it wake, can neither begin nor switch anything.
+        From here on the dead worker, should it wake, can neither begin nor switch anything. What
+        runs elsewhere runs on, and is asked again.
         """
+
+    def runs_elsewhere(self, service: str, environment: str) -> bool:
+        """Tell whether a deploy there holds no worker while it runs."""
+
+    def cancel(self, order: Order) -> None:
+        """Ask what runs elsewhere to stop; `settle` tells what came of it."""
 
     def test(self, environment: str, guard: Guard) -> TestReport:
         """Run the environment's end-to-end tests, and mark what is live verified if they pass."""

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Literal
 
-from deploybot.approvals import ApprovalRequest, Grant, is_met
+from deploybot.approvals import POLICY, ApprovalRequest, Grant, is_met
 from deploybot.errors import IllegalEventError
 from deploybot.events import (
     Answered,
@@ -29,16 +29,22 @@ from deploybot.events import (
     DeployResolved,
     DeployStarted,
     DeploySucceeded,
+    DriftFound,
     EmailReceived,
     Escalated,
     Event,
     Fact,
     Finished,
     Forked,
+    ForkMade,
     HandedOver,
+    HoldForgotten,
+    HoldPlaced,
     HoldReleased,
     Inbound,
+    LinedUp,
     Paused,
+    PlansShown,
     QuestionAsked,
     ReadReturned,
     Resumed,
@@ -47,8 +53,10 @@ from deploybot.events import (
     Slept,
     StepChosen,
     StepFailed,
+    StopRequested,
     TestsFailed,
     TestsPassed,
+    TurnCame,
     Woke,
 )
 from deploybot.next_step import RunTests
@@ -71,6 +79,8 @@ class Status(StrEnum):
     """The change was claimed and runs, or a worker died with it."""
     OUTCOME_UNKNOWN = "outcome_unknown"
     """A worker died and the target cannot tell; a probe or a person must."""
+    IN_LINE = "in_line"
+    """The place is not free; the change is planned anew when its turn comes."""
     SLEEPING = "sleeping"
     """A timer is set."""
     PAUSED = "paused"
@@ -84,7 +94,14 @@ _OPENED: dict[type[Fact], Status] = dict.fromkeys(
 )
 
 TRANSITIONS: dict[Status, dict[type[Fact], Status]] = {
-    _S.DONE: {**_OPENED, HandedOver: _S.WORKING, Forked: _S.DONE},
+    _S.DONE: {
+        **_OPENED,
+        HandedOver: _S.WORKING,
+        HoldPlaced: _S.DONE,  # locks are kept on threads of their own when nobody wrote a message
+        HoldReleased: _S.DONE,
+        HoldForgotten: _S.DONE,
+        DriftFound: _S.DONE,
+    },
     _S.WORKING: {
         **_OPENED,
         StepChosen: _S.WORKING,
@@ -93,7 +110,10 @@ TRANSITIONS: dict[Status, dict[type[Fact], Status]] = {
         TestsPassed: _S.WORKING,
         TestsFailed: _S.WORKING,
         HandedOver: _S.WORKING,
+        HoldPlaced: _S.WORKING,
         HoldReleased: _S.WORKING,
+        LinedUp: _S.IN_LINE,
+        PlansShown: _S.DONE,
         QuestionAsked: _S.AWAITING_INPUT,
         ApprovalRequested: _S.AWAITING_APPROVAL,
         Slept: _S.SLEEPING,
@@ -117,11 +137,14 @@ TRANSITIONS: dict[Status, dict[type[Fact], Status]] = {
         ApprovalExpired: _S.DONE,
         ApprovalSuperseded: _S.WORKING,
         StepFailed: _S.WORKING,
+        LinedUp: _S.IN_LINE,
         Cancelled: _S.DONE,
     },
+    _S.IN_LINE: {**_OPENED, TurnCame: _S.WORKING, Cancelled: _S.DONE},
     _S.DEPLOYING: {
         **dict.fromkeys(_OPENED, _S.DEPLOYING),  # heard; answered when the deploy has ended
-        DeploySucceeded: _S.WORKING,
+        StopRequested: _S.DEPLOYING,
+        DeploySucceeded: _S.WORKING,  # or approved, while more goes live under the same approval
         DeployFailed: _S.WORKING,
         DeployOutcomeUnknown: _S.OUTCOME_UNKNOWN,
     },
@@ -133,8 +156,11 @@ TRANSITIONS: dict[Status, dict[type[Fact], Status]] = {
 }
 """Status → event → the status that follows. What is not here cannot happen."""
 
-ANYWHERE: tuple[type[Fact], ...] = (AnswerRefused,)
+ANYWHERE: tuple[type[Fact], ...] = (AnswerRefused, ForkMade)
 """Events that may happen at any time and change nothing."""
+
+for _ways_on in TRANSITIONS.values():
+    _ways_on[Forked] = _S.DONE  # whatever the copy stood at, nothing of it is open here
 
 SWEEP = timedelta(seconds=10)
 """How long a thread that ought to move may lie still before the clock looks at it again, by default."""
@@ -154,6 +180,14 @@ class Standing:
     grants: tuple[Grant, ...] = ()
     question: QuestionAsked | None = None
     started: DeployStarted | None = None
+    part: int = 0
+    """How many of the request's changes are live already."""
+    stop: StopRequested | None = None
+    """Who wants the running deploy to stop."""
+    line: tuple[str, str] | None = None
+    """Service and environment that the thread waits for, or has its turn at."""
+    jumps_the_line: bool = False
+    dry_run: bool = False
     wake_at: datetime | None = None
     requesters: tuple[str, ...] = ()
     asked: str = ""
@@ -173,7 +207,9 @@ def after(standing: Standing, event: Event) -> Standing:
         if standing.paused == isinstance(event, Paused):
             raise IllegalEventError(_illegal(standing, event))
         return replace(standing, paused=not standing.paused)
-    if standing.paused and not isinstance(event, Inbound | Cancelled | _ENDS_A_DEPLOY):
+    if standing.paused and not isinstance(event, Inbound | Cancelled | Forked | _ENDS_A_DEPLOY):
+        raise IllegalEventError(_illegal(standing, event))
+    if standing.dry_run and isinstance(event, ApprovalRequested | DeployStarted):
         raise IllegalEventError(_illegal(standing, event))
     try:
         status = TRANSITIONS[standing.status][type(event)]
@@ -181,7 +217,13 @@ def after(standing: Standing, event: Event) -> Standing:
         raise IllegalEventError(_illegal(standing, event)) from None
     if isinstance(event, _ABOUT_A_REQUEST):
         _check_request(standing, event)
-    return _fold(standing, event, status)
+    if isinstance(event, DeploySucceeded) and _more_to_come(standing):
+        status = Status.APPROVED
+    return replace(
+        _fold(standing, event, status),
+        line=_line(standing, event),
+        jumps_the_line=isinstance(event, LinedUp) and event.first,
+    )
 
 
 _ABOUT_A_REQUEST = (
@@ -195,6 +237,7 @@ _ABOUT_A_REQUEST = (
     | DeployOutcomeUnknown
     | DeployResolved
 )
+_IS_A_PART = DeployStarted | DeploySucceeded | DeployFailed | DeployOutcomeUnknown | DeployResolved
 _ENDS_A_DEPLOY = DeploySucceeded | DeployFailed | DeployOutcomeUnknown | DeployResolved
 _CLOSES = {Status.WORKING, Status.DONE}
 
@@ -204,6 +247,7 @@ def _fold(before: Standing, event: Event, status: Status) -> Standing:  # noqa: 
     now: dict[str, Any] = {"status": status, "pending": None}
     if status in _CLOSES:
         now |= {"request": None, "grants": (), "question": None, "started": None, "wake_at": None}
+        now |= {"part": 0, "stop": None}
     match event:
         case SlackMessageReceived() | EmailReceived() | ApiMessageReceived() | ScheduleFired():
             answers_a_card = before.status in (Status.AWAITING_APPROVAL, Status.APPROVED)
@@ -212,6 +256,7 @@ def _fold(before: Standing, event: Event, status: Status) -> Standing:  # noqa: 
                 now["requesters"] = (*before.requesters, event.by)
             if not answers_a_card:
                 now["asked"] = event.text
+                now["dry_run"] = isinstance(event, ApiMessageReceived) and event.dry_run
         case BranchUpdated():
             now |= {"agent": "pipeline", "requesters": (event.pusher,), "asked": event.subject}
         case HandedOver():
@@ -231,18 +276,26 @@ def _fold(before: Standing, event: Event, status: Status) -> Standing:  # noqa: 
         case Answered() | ApprovalDenied():
             now |= {"steps": 0, "errors_in_a_row": 0}
         case ApprovalRequested():
-            now |= {"request": event.request, "grants": (), "errors_in_a_row": 0}
+            now |= {"request": event.request, "grants": (), "errors_in_a_row": 0, "part": 0}
         case ApprovalGranted():
             now |= _granted(before, event)
         case DeployStarted():
             now["started"] = event
-        case DeploySucceeded() | ReadReturned() | TestsPassed():
+        case StopRequested():
+            now["stop"] = before.stop or event
+        case DeploySucceeded():
+            now["errors_in_a_row"] = 0
+            if status is Status.APPROVED:
+                now |= {"part": before.part + 1, "started": None}
+        case ReadReturned() | TestsPassed():
             now["errors_in_a_row"] = 0
         case Slept():
             now["wake_at"] = event.until
-        case Finished() | Cancelled() | ApprovalExpired():
+        case Forked():
+            return Standing()
+        case Finished() | Cancelled() | ApprovalExpired() | PlansShown():
             now |= {"requesters": (), "asked": "", "steps": 0, "errors_in_a_row": 0}
-            now["agent"] = "deploy"
+            now |= {"agent": "deploy", "dry_run": False}
         case _:
             pass
     return Standing(**(vars(before) | now))
@@ -253,10 +306,50 @@ def _check_request(standing: Standing, event: _ABOUT_A_REQUEST) -> None:
     request = standing.request
     if request is None or request.id != event.request_id:
         raise IllegalEventError(_illegal(standing, event))
+    wrong = False
     if isinstance(event, ApprovalGranted | ApprovalDenied | DeployStarted):
-        late = event.at >= request.expires_at and not isinstance(event, ApprovalDenied)
-        if late or event.digest != request.digest:
-            raise IllegalEventError(_illegal(standing, event))
+        wrong = event.digest != request.digest or _is_late(standing, request, event)
+    if isinstance(event, _IS_A_PART):
+        wrong = wrong or event.part != standing.part
+    if wrong:
+        raise IllegalEventError(_illegal(standing, event))
+
+
+def _is_late(
+    standing: Standing,
+    request: ApprovalRequest,
+    event: ApprovalGranted | ApprovalDenied | DeployStarted,
+) -> bool:
+    """Tell whether the time for it is over; what follows a first change that is live may go on."""
+    match event:
+        case ApprovalGranted():
+            return event.at >= request.expires_at
+        case DeployStarted():
+            early = request.start_at is not None and event.at < request.start_at
+            return early or (standing.part == 0 and event.at >= request.start_by)
+        case _:
+            return False
+
+
+def _more_to_come(standing: Standing) -> bool:
+    """Tell whether more is to go live under the approval once this part is; a stop ends it here."""
+    request = standing.request
+    return request is not None and standing.stop is None and standing.part + 1 < len(request.plans)
+
+
+def _line(before: Standing, event: Event) -> tuple[str, str] | None:
+    """Return the place that the thread waits for or has its turn at; anything else gives it up."""
+    match event:
+        case LinedUp(service=service, environment=environment):
+            return (service, environment)
+        case TurnCame() | StepChosen() | ReadReturned():
+            return before.line
+        case ApprovalRequested(request=request) if request.rule.automatic:
+            return before.line
+        case ApprovalGranted(by=by) if by == POLICY:
+            return before.line
+        case _:
+            return None
 
 
 def _granted(before: Standing, event: ApprovalGranted) -> dict[str, Any]:
@@ -302,7 +395,10 @@ class Thread:
     def due(self, now: datetime, sweep: timedelta = SWEEP) -> datetime | None:
         """When the clock must look at this thread if nobody else has; None for never."""
         standing = self.standing
+        request = standing.request
         match Status.DEPLOYING if self.is_deploying else self.status:
+            case Status.APPROVED if request and request.start_at and request.start_at > now:
+                return request.start_at
             case Status.WORKING | Status.APPROVED | Status.DEPLOYING:
                 return now + sweep
             case Status.AWAITING_APPROVAL:
@@ -314,7 +410,8 @@ class Thread:
 
     def due_job(self) -> Literal["advance", "operate"]:
         """Which wake-up the clock makes once `due` has come."""
-        return "operate" if self.is_deploying else self.job() or "advance"
+        operates = self.is_deploying or self.status is Status.APPROVED
+        return "operate" if operates else self.job() or "advance"
 
     @property
     def is_deploying(self) -> bool:
@@ -323,7 +420,10 @@ class Thread:
 
     def job(self) -> Literal["advance", "operate"] | None:
         """Which wake-up the thread needs now: none while people, a timer or nobody must move."""
+        request = self.standing.request
         match self.status:
+            case Status.APPROVED if request and request.start_at and not self.standing.part:
+                return None  # the clock wakes it when its time has come
             case Status.APPROVED:
                 return "operate"
             case Status.WORKING:

@@ -25,7 +25,17 @@ from deploy.target import (
     TestReport,
 )
 from deploybot.next_step import DoneForNow, NextStep
-from deploybot.ports import Choice, Clockwork, EnvironmentRow, People, Person, Prompt, Store
+from deploybot.ports import (
+    NOBODY,
+    Asking,
+    Choice,
+    Clockwork,
+    EnvironmentRow,
+    People,
+    Person,
+    Prompt,
+    Store,
+)
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
@@ -117,7 +127,15 @@ class FakeDeployer:
     """Environments whose tests fail."""
     main: str = "main"
 
-    def plan(self, action: str, service: str, ref: str | None, environment: str) -> Plan:
+    def plan(
+        self,
+        action: str,
+        service: str,
+        ref: str | None,
+        environment: str,
+        *,
+        asking: Asking = NOBODY,
+    ) -> Plan:
         if refusal := check_names(service, environment, self.catalog):
             raise RefusedError(refusal)
         place = (service, environment)
@@ -159,6 +177,9 @@ class FakeDeployer:
         )
         if refusal := check(plan, facts, self.catalog):
             raise RefusedError(refusal)
+        line = self.store.line(service, environment) if self.store else ()
+        if action != "roll_back" and line and line[0] != asking.thread:
+            raise RefusedError(Refusal("in_line", f"Thread {line[0]} waits for it, too."))
         return plan
 
     def _resolve(self, ref: str) -> str:
@@ -228,6 +249,12 @@ class FakeDeployer:
             approval_id=approval_id,
             verified=False,
         )
+
+    def runs_elsewhere(self, service: str, environment: str) -> bool:
+        return False
+
+    def cancel(self, order: Order) -> None:
+        raise AssertionError(order)  # nothing runs elsewhere
 
     def settle(self, order: Order) -> Probe:
         if order.approval_id in self.ended:

@@ -19,7 +19,7 @@ from deploybot.outbound.slack_rich import (
     words,
 )
 from deploybot.outbound.slack_text import clean, escape, line, unsigned
-from deploybot.outbox import Asked, Card, Opening, Said, Telling
+from deploybot.outbox import Asked, Card, Opening, Said, Shown, Telling
 from deploybot.ports import People
 
 BLOCKS = 50
@@ -63,6 +63,13 @@ def draw(telling: Telling, look: Look) -> Drawing:
         case Opening():
             text = _began(telling, look.people)
             return _drawing(escape(text, 3000), _opening(telling, text, look))
+        case Shown():
+            shown = "\n".join(
+                f"{number}. {plan.action.replace('_', ' ')} {plan.service} {plan.sha[:7]} "
+                f"on {plan.environment}"
+                for number, plan in enumerate(telling.plans, start=1)
+            )
+            return draw(Said(telling.key, f"A dry run; nothing was done:\n{shown}"), look)
         case Said(tone="plain") if (plain := unsigned(telling.text)) != telling.text:
             return draw(replace(telling, text=plain), look)
         case Said():

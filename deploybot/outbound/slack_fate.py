@@ -51,6 +51,10 @@ def in_short(card: Card, people: People) -> str:  # noqa: C901, PLR0911 - a case
             return "approval needed" if not card.request.rule.automatic else "no approval needed"
         case CardState.APPROVED:
             return f"approved by {_granters(card, people)}"
+        case CardState.SCHEDULED:
+            return f"approved by {_granters(card, people)}; starts {_starts(card)}"
+        case CardState.IN_LINE:
+            return "waiting in line; nothing was deployed"
         case CardState.DENIED:
             return f"denied by {by}: {escape(card.note, 500)}"
         case CardState.EXPIRED:
@@ -69,7 +73,7 @@ def in_short(card: Card, people: People) -> str:  # noqa: C901, PLR0911 - a case
             return "the outcome is not known"
 
 
-def _head(card: Card, people: People) -> str:  # noqa: C901, PLR0911 - a case a state
+def _head(card: Card, people: People) -> str:  # noqa: C901, PLR0911, PLR0912 - a case a state
     environment = escape(card.request.plan.environment)
     by = f" by {escape(people.name(card.by))}" if card.by else ""
     at = f" at {moment(card.at)}" if card.at else ""
@@ -79,6 +83,10 @@ def _head(card: Card, people: People) -> str:  # noqa: C901, PLR0911 - a case a 
             return _waiting(card, people)
         case CardState.APPROVED:
             return "Starting…"
+        case CardState.SCHEDULED:
+            return f"🕑 *Starts {_starts(card)}*, unless somebody stops it."
+        case CardState.IN_LINE:
+            return f"🧍 *In line*{at}: the place was not free. {NOTHING} It is shown anew."
         case CardState.DENIED:
             return f"❌ *Denied{by}*{at}. {NOTHING}"
         case CardState.EXPIRED:
@@ -104,10 +112,15 @@ def _head(card: Card, people: People) -> str:  # noqa: C901, PLR0911 - a case a 
             )
 
 
+def _starts(card: Card) -> str:
+    start = card.request.start_at
+    return moment(start, "{date_short_pretty} at {time}") if start else "at once"
+
+
 def _words(card: Card) -> str:
     """Return what others wrote about it: the denial, what changed, the error."""
     match card.state:
-        case CardState.DENIED | CardState.SUPERSEDED | CardState.FAILED:
+        case CardState.DENIED | CardState.SUPERSEDED | CardState.FAILED | CardState.IN_LINE:
             return card.note
         case CardState.UNKNOWN if card.note:
             return f"It died during: {card.note}"
@@ -117,7 +130,7 @@ def _words(card: Card) -> str:
 
 def _was_approved(card: Card) -> bool:
     running = {CardState.DEPLOYING, CardState.LIVE, CardState.FAILED, CardState.UNKNOWN}
-    return bool(card.grants) and card.state in running | {CardState.APPROVED}
+    return bool(card.grants) and card.state in running | {CardState.APPROVED, CardState.SCHEDULED}
 
 
 def _approved(card: Card, people: People) -> str:
@@ -149,7 +162,8 @@ def _steps(card: Card, ended: Sequence[dict[str, Any]]) -> list[str]:
     lines = [f"{'✅' if entry.get('ok', True) else '❌'} {_took(entry)}" for entry in ended]
     if card.state is CardState.DEPLOYING:
         done = {entry.get("name") for entry in ended}
-        left = [step.name for step in card.request.plan.steps if step.name not in done]
+        plan = card.request.plans[card.part]
+        left = [step.name for step in plan.steps if step.name not in done]
         failed = any(not entry.get("ok", True) for entry in ended)
         if failed or not left:
             return [*lines, "⏳ *Finishing…*"]

@@ -35,7 +35,7 @@ def render(thread: Thread, words: Words, *, renderer: str = DEFAULT, budget: int
     return as_text(RENDERERS[renderer].render(shown(thread, words, budget)))
 
 
-def build(  # noqa: PLR0913 - what a prompt is made of
+def build(
     thread: Thread,
     *,
     templates: Templates,

@@ -7,10 +7,10 @@ be required and no other may be given. What an answer means is left to `next_ste
 from functools import lru_cache
 from typing import Any
 
-from deploybot.next_step import BY_MODEL, Deploy, RollBack
+from deploybot.next_step import BY_MODEL, Deploy, DeployTogether, RollBack
 
 ROLLBACK = "rollback"
-NOT_FOR_ROLLBACK: tuple[type, ...] = (Deploy,)
+NOT_FOR_ROLLBACK: tuple[type, ...] = (Deploy, DeployTogether)
 """The rollback agent brings back what was live; putting something new live is not its task."""
 
 _LEFT_OUT = ("title", "default")
@@ -41,6 +41,8 @@ def intents(agent: str, services: tuple[str, ...]) -> dict[str, type]:
         name = str(kind.model_fields["intent"].default)
         if issubclass(kind, Deploy | RollBack):
             found |= {f"{name}_{service}": kind for service in services}
+        elif issubclass(kind, DeployTogether) and len(services) < 2:
+            continue
         else:
             found[name] = kind
     return found
@@ -51,6 +53,10 @@ def _variant(
 ) -> dict[str, Any]:
     schema: dict[str, Any] = _plain(kind.model_json_schema())  # type: ignore[attr-defined]
     properties = schema["properties"]
+    if issubclass(kind, DeployTogether):  # written out: strict mode takes no references
+        part = schema.pop("$defs")["Part"]["properties"]
+        part["service"] = _one_of(part["service"], services)
+        properties["parts"] = {"type": "array", "items": _object(part)}
     properties["intent"] = {"type": "string", "enum": [intent]}
     if issubclass(kind, Deploy | RollBack):
         del properties["service"]

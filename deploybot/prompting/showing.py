@@ -27,14 +27,20 @@ from deploybot.events import (
     DeployResolved,
     DeployStarted,
     DeploySucceeded,
+    DriftFound,
     EmailReceived,
     Escalated,
     Event,
     Finished,
     Forked,
+    ForkMade,
     HandedOver,
+    HoldForgotten,
+    HoldPlaced,
     HoldReleased,
+    LinedUp,
     Paused,
+    PlansShown,
     QuestionAsked,
     ReadReturned,
     Resumed,
@@ -43,12 +49,15 @@ from deploybot.events import (
     Slept,
     StepChosen,
     StepFailed,
+    StopRequested,
     TestsFailed,
     TestsPassed,
+    TurnCame,
     Woke,
 )
 from deploybot.next_step import (
     Deploy,
+    DeployTogether,
     DoneForNow,
     HandOver,
     NextStep,
@@ -63,6 +72,8 @@ from deploybot.prompting.words import Words
 
 SAID = SlackMessageReceived | EmailReceived | ApiMessageReceived | Answered | ApprovalDenied
 """People's words, which nothing may leave out while they are the last."""
+
+_OF_A_DEPLOY = DeploySucceeded | DeployFailed | DeployOutcomeUnknown | DeployResolved
 
 _TAG = re.compile(r"[a-z0-9][a-z0-9_-]{0,79}")
 
@@ -117,7 +128,7 @@ _OUTCOMES = (
 )
 
 
-def _entry(  # noqa: C901, PLR0911, PLR0912 - one flat table, a case an event
+def _entry(  # noqa: C901, PLR0911, PLR0912, PLR0915 - one flat table, a case an event
     event: Event, before: Before, words: Words, *, is_last: bool, has_facts: bool
 ) -> Entry | None:
     match event:
@@ -151,6 +162,27 @@ def _entry(  # noqa: C901, PLR0911, PLR0912 - one flat table, a case an event
             return "error", _given(step=named, code=code, error=error, **{"try": hint})
         case HoldReleased(service=service, environment=environment):
             return "hold_released", {"service": service, "environment": environment, "by": event.by}
+        case HoldPlaced(hold=hold, how=how):
+            return "hold_placed", _given(
+                service=hold.service or "every service",
+                environment=hold.environment,
+                how=how,
+                by=event.by,
+                reason=hold.reason,
+            )
+        case LinedUp(service=service, environment=environment, position=position, why=why):
+            place = {"service": service, "environment": environment}
+            return "waits_in_line", {**place, "position": position, "why": why}
+        case TurnCame():
+            return ("turn_came", {}) if is_last else None
+        case PlansShown(plans=plans):
+            return "dry_run", {"would": [_in_full(plan, words) for plan in plans]}
+        case DriftFound(service=service, environment=environment, live=live, expected=expected):
+            found = {"service": service, "environment": environment}
+            there, ours = (live or "nothing")[:SHORT], (expected or "nothing")[:SHORT]
+            return "drift", {**found, "live": there, "expected": ours}
+        case StopRequested(by=by, reason=reason):
+            return "stop_requested", _given(by=by, reason=reason)
         case TestsPassed(environment=environment, summary=summary, live=live):
             return "tests_passed", _tests(environment, summary, live)
         case TestsFailed(environment=environment, summary=summary, live=live, tail=tail):
@@ -174,19 +206,17 @@ def _entry(  # noqa: C901, PLR0911, PLR0912 - one flat table, a case an event
             change = _change(request_id, before, words)
             return "approval_superseded", {"change": change, "differs": list(changes)}
         case DeploySucceeded(sha=sha):
-            return _result(event.request_id, before, status="succeeded", live=sha[:SHORT])
+            return _result(event, before, status="succeeded", live=sha[:SHORT])
         case DeployFailed(step=step_name, error=error, live=live):
             failed = {"at_step": step_name, "error": error, "output": list(event.tail)}
             began = None if event.began else False
             live = (live or "nothing")[:SHORT]
-            return _result(
-                event.request_id, before, status="failed", began=began, **failed, live=live
-            )
+            return _result(event, before, status="failed", began=began, **failed, live=live)
         case DeployOutcomeUnknown(step=step_name):
-            return _result(event.request_id, before, status="unknown", at_step=step_name)
+            return _result(event, before, status="unknown", at_step=step_name)
         case DeployResolved(outcome=outcome, live=live, comment=comment):
             live = (live or "nothing")[:SHORT]
-            return _result(event.request_id, before, status=outcome, live=live, comment=comment)
+            return _result(event, before, status=outcome, live=live, comment=comment)
         case Slept(reason=reason):
             return "slept", {"reason": reason}
         case Woke():
@@ -200,7 +230,11 @@ def _entry(  # noqa: C901, PLR0911, PLR0912 - one flat table, a case an event
                 before.chosen.step, DoneForNow | NothingToDo
             )
             return None if told else ("finished", {"message": message})
-        case DeployStarted() | Paused() | Resumed() | AnswerRefused() | Forked():
+        case Forked(from_thread=origin):
+            return "forked", {"from": origin}
+        case (
+            DeployStarted() | Paused() | Resumed() | AnswerRefused() | ForkMade() | HoldForgotten()
+        ):
             return None
 
 
@@ -215,6 +249,8 @@ def _step(step: NextStep) -> Entry:
     named = {} if tag == intent else {"intent": intent}
     told = _IN_THE_NAME if isinstance(step, Deploy | RollBack) else _SHOWN_BY_THE_RESULT
     given = {k: v for k, v in step if k not in told and v not in (None, "", (), [])}
+    if isinstance(step, DeployTogether):
+        given["parts"] = [f"{part.service} {part.ref}" for part in step.parts]
     return tag, {**named, **given}
 
 
@@ -228,12 +264,14 @@ def _tests(environment: str, summary: str, live: dict[str, str]) -> dict[str, An
 
 
 def _request(request: ApprovalRequest, words: Words) -> dict[str, Any]:
-    plan = request.plan
+    plans = request.plans
+    start = f"{request.start_at:%Y-%m-%d %H:%M} UTC" if request.start_at else ""
     return _given(
-        change=_in_full(plan, words),
-        live_now=(plan.previous_sha or "nothing")[:SHORT],
-        commits=plan.commits_total,
-        warnings=list(plan.warnings),
+        change=", then ".join(_in_full(plan, words) for plan in plans),
+        starts=start,
+        live_now=", ".join((plan.previous_sha or "nothing")[:SHORT] for plan in plans),
+        commits=sum(plan.commits_total for plan in plans),
+        warnings=[warning for plan in plans for warning in plan.warnings],
     )
 
 
@@ -242,18 +280,18 @@ def _change(request_id: str, before: Before, words: Words) -> str:
     request = before.request
     if request is None or request.id != request_id:
         return "unknown"
-    return _in_full(request.plan, words)
+    return ", then ".join(_in_full(plan, words) for plan in request.plans)
 
 
 def _in_full(plan: Plan, words: Words) -> str:
     return words.say("change", plan.action, plan.service, plan.sha[:SHORT], plan.environment)
 
 
-def _result(request_id: str, before: Before, **values: Any) -> Entry:
+def _result(event: _OF_A_DEPLOY, before: Before, **values: Any) -> Entry:
     request = before.request
-    if request is None or request.id != request_id:
+    if request is None or request.id != event.request_id or event.part >= len(request.plans):
         return "deploy_result", _given(**values)
-    plan = request.plan
+    plan = request.plans[event.part]
     return _tag(f"{plan.action}_{plan.service}_result"), _given(**values)
 
 

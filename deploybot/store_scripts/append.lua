@@ -65,11 +65,47 @@ if also.release then
   local holder = redis.call('HGET', also.operations, also.release.place)
   if holder and cjson.decode(holder).id == also.release.id then
     redis.call('HDEL', also.operations, also.release.place)
-    redis.call('DEL', also.release.lease)
+    redis.call('DEL', also.release.lease, also.release.stop)
   end
 end
 if also.hold then
   redis.call('HSET', also.holds, also.hold.place, also.hold.record)
+end
+
+if also.free then
+  redis.call('HDEL', also.holds, also.free)
+end
+if also.stop then
+  redis.call('SET', also.stop.key, also.stop.why, 'EX', also.stop.seconds)
+end
+
+-- Lines: leave one, join one; whoever is next looks now when a place became free, and again later
+-- in case nobody frees it by an append.
+local function look_soon(line, now_ms)
+  local head = redis.call('ZRANGE', line, 0, 0)[1]
+  if head and head ~= thread then
+    redis.call('ZADD', KEYS[5], now_ms, head)
+    enqueue('advance', head, ARGV[9] .. 'h', ARGV[10])
+  end
+end
+local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
+if also.leaves and redis.call('ZREM', also.leaves, thread) == 1 and not also.claim then
+  look_soon(also.leaves, now_ms)
+end
+if also.joins then
+  if not redis.call('ZSCORE', also.joins.line, thread) then
+    local number = redis.call('INCR', also.joins.counter)
+    redis.call('ZADD', also.joins.line, also.joins.first and -number or number, thread)
+  end
+  if redis.call('ZRANK', also.joins.line, thread) == 0 and also.joins.waits then
+    redis.call('ZADD', KEYS[5], now_ms + also.joins.again_ms, thread)
+  end
+end
+if also.release then
+  look_soon(also.line_prefix .. also.release.place, now_ms)
+end
+if also.free then
+  look_soon(also.line_prefix .. also.free, now_ms)
 end
 
 enqueue('deliver', thread, ARGV[8], ARGV[10])

@@ -42,7 +42,7 @@ from deploybot.outbound.email_letters import letters
 from deploybot.outbound.email_rendering import message
 from deploybot.outbound.slack_blocks import Drawing, Look, draw
 from deploybot.outbox import Private, tellings
-from deploybot.ports import Prompt
+from deploybot.ports import NOBODY, Asking, Prompt
 from deploybot.prompting import DEFAULT, build
 from deploybot.redaction import Redactor, secrets_in
 from deploybot.thread import Thread
@@ -103,14 +103,22 @@ class Hostile(FakeDeployer):
     log = ""
     fault = ""
 
-    def plan(self, action: str, service: str, ref: str | None, environment: str) -> Plan:
+    def plan(
+        self,
+        action: str,
+        service: str,
+        ref: str | None,
+        environment: str,
+        *,
+        asking: Asking = NOBODY,
+    ) -> Plan:
         if self.fault:
             raise RepositoryError(f"Git could not read the repository: {self.fault}.")
         if ref is not None:
             checked_name(ref)
             if ref not in self.refs and not is_full_sha(ref) and not is_short_sha(ref):
                 raise refused("ref_missing", f"There is no {ref!r}. Nothing was deployed.")
-        plan = super().plan(action, service, ref, environment)
+        plan = super().plan(action, service, ref, environment, asking=asking)
         commit = Commit(
             sha=plan.sha,
             author=self.author,

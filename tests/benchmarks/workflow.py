@@ -21,7 +21,7 @@ from deploybot.bootstrap import Bot, bot_from_environment
 from deploybot.events import ApiMessageReceived, ApprovalGranted, StepChosen
 from deploybot.next_step import Deploy, DoneForNow, ListGitTags, NextStep
 from deploybot.operate import Operator
-from deploybot.ports import Choice, EnvironmentRow, Prompt
+from deploybot.ports import NOBODY, Asking, Choice, EnvironmentRow, Prompt
 from deploybot.thread import Status, Thread
 
 CONFIG = """
@@ -108,7 +108,15 @@ class NoDeployer:
             for service in self.catalog.services
         }
 
-    def plan(self, action: str, service: str, ref: str | None, environment: str) -> Plan:
+    def plan(
+        self,
+        action: str,
+        service: str,
+        ref: str | None,
+        environment: str,
+        *,
+        asking: Asking = NOBODY,
+    ) -> Plan:
         return self._plans[service]
 
     def tags(self, service: str | None, limit: int) -> list[dict[str, Any]]:
@@ -130,6 +138,9 @@ class NoDeployer:
         if self.ran is not None:
             self.ran.rpush(RAN, began)
         return Outcome(outcome="succeeded", live_sha=order.plan.sha, seconds=0.0)
+
+    def runs_elsewhere(self, service: str, environment: str) -> bool:
+        return False
 
     def settle(self, order: Order) -> Probe:
         return NeverBegan()

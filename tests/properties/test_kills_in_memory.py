@@ -78,9 +78,9 @@ class DyingDeployer(FakeDeployer):
     fate: Fate = field(default_factory=Fate)
     runs: Counter[str] = field(default_factory=Counter)
 
-    def plan(self, action: str, service: str, ref: str | None, environment: str) -> Plan:
+    def plan(self, *place: Any, **asking: Any) -> Plan:
         with self.fate.around():
-            return super().plan(action, service, ref, environment)
+            return super().plan(*place, **asking)
 
     def run(self, order: Order, guard: Guard, report: Report) -> Outcome:
         def told(progress: Any) -> None:
