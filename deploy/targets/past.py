@@ -1,5 +1,7 @@
 """What a journal holds of one approval whose work runs elsewhere; following it is `following`'s."""
 
+from collections.abc import Iterable
+
 from deploy.records import (
     BeganRecord,
     EndedRecord,
@@ -8,7 +10,9 @@ from deploy.records import (
     Record,
     SeenRecord,
     StopRecord,
+    SwitchedRecord,
 )
+from deploy.target import Live
 from deploy.targets.elsewhere import Work
 
 
@@ -46,3 +50,18 @@ class Past:
             facts=asked.facts | (self.launched.facts if self.launched else {}),
             stopping=self.stop is not None,
         )
+
+
+def live_by_journal(records: Iterable[Record]) -> Live | None:
+    """Return what the journal (the newest record first) last saw go live; not whether verified."""
+    switches = (r for r in records if isinstance(r, SwitchedRecord))
+    last = next(switches, None)
+    if last is None or last.sha is None:
+        return None
+    return Live(
+        sha=last.sha,
+        release=f"by approval {last.approval_id}",
+        since=last.at,
+        approval_id=last.approval_id,
+        verified=False,
+    )

@@ -1,0 +1,169 @@
+"""GitHub's API, through its client, with its errors in our words; what is asked is for others."""
+
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from itertools import islice
+
+import requests
+import urllib3
+from github import Auth, Github, GithubException
+from github.GithubException import BadAttributeException, RateLimitExceededException
+from github.Repository import Repository
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
+
+from deploy.checks import Check, State
+from deploy.connections import Connections
+from deploy.errors import BusyError, DeniedError, NoAnswerError
+
+REQUEST_SECONDS = 10
+"""How long one request may take; shorter than the lease of a worker, which waits for it."""
+_LOG_BYTES = 8 * 1024 * 1024
+_WAIT_SECONDS = 60.0
+
+
+_CHECKS_SEEN = 500
+
+
+class GitHub:
+    """One GitHub, spoken to with one token; nothing is asked before it is needed, nor again."""
+
+    def __init__(self, connections: Connections) -> None:
+        token = connections.github_token
+        self._authorization = {"Authorization": f"Bearer {token}"} if token else {}
+        self._api = Github(
+            auth=Auth.Token(token) if token else None,
+            base_url=connections.github_url,
+            timeout=REQUEST_SECONDS,
+            user_agent="deploybot",
+            per_page=100,
+            retry=0,
+            seconds_between_requests=None,
+            seconds_between_writes=None,
+            lazy=True,
+        )
+
+    def repository(self, name: str) -> Repository:
+        """Return `owner/name`; what it is asked for belongs into `github_answers`."""
+        return self._api.get_repo(name)
+
+    def checks(self, repository: str, sha: str) -> tuple[Check, ...]:
+        """Return what was checked of a commit, its check runs and statuses; raises PlaceError.
+
+        Of those with one name GitHub gives the last. Statuses that do not fit on one page of its
+        stand as one check, by what they come to together.
+        """
+        with github_answers("list the checks"):
+            commit = self.repository(repository).get_commit(sha)
+            runs = islice(commit.get_check_runs(), _CHECKS_SEEN)
+            checks = [
+                Check(name=run.name, state=_of_run(run.conclusion), link=run.html_url or "")
+                for run in runs
+            ]
+            combined = commit.get_combined_status()
+            checks += [
+                Check(name=status.context, state=_of(status.state), link=status.target_url or "")
+                for status in combined.statuses
+            ]
+            if combined.total_count > len(combined.statuses):
+                checks.append(Check(name="further statuses", state=_of(combined.state)))
+        return tuple(checks)
+
+    def log_tail(self, url: str, lines: int) -> tuple[bytes, ...]:
+        """Return the last lines of a log, as far as 8 MB go; raises PlaceError.
+
+        A log is kept elsewhere: the token is shown to GitHub, never to where it points.
+        """
+        with github_answers("give the log"), urllib3.PoolManager(retries=False) as pool:
+            headers = {"User-Agent": "deploybot", **self._authorization}
+            answer = pool.request(
+                "GET", url, headers=headers, redirect=False, timeout=REQUEST_SECONDS
+            )
+            place = answer.headers.get("Location", "")
+            if answer.status != 302 or not place:
+                raise DeniedError(f"GitHub gave no log ({answer.status}).", answer.status)
+            log = pool.request(
+                "GET", place, redirect=False, timeout=REQUEST_SECONDS, preload_content=False
+            )
+            return _last_lines(log, lines)
+
+
+@contextmanager
+def github_answers(doing: str) -> Iterator[None]:
+    """Turn what goes wrong with GitHub into NoAnswerError, BusyError or DeniedError."""
+    try:
+        yield
+    except RateLimitExceededException as error:
+        raise _busy(doing, error) from None
+    except GithubException as error:
+        raise _refused(doing, error) from None
+    except (requests.RequestException, HTTPError) as error:
+        raise _unheard(doing, error) from None
+    except (BadAttributeException, AssertionError, RuntimeError, ValueError) as error:
+        text = f"GitHub, asked to {doing}, answered with what is not its API's."
+        raise NoAnswerError(text) from error
+
+
+def _of(state: str) -> State:
+    states: dict[str, State] = {"success": "success", "failure": "failure", "error": "failure"}
+    return states.get(state, "pending")
+
+
+def _of_run(conclusion: str | None) -> State:
+    """Return how a check run stands; one that was skipped or found nothing stops nobody."""
+    if conclusion is None:
+        return "pending"
+    return "success" if conclusion in ("success", "neutral", "skipped") else "failure"
+
+
+def _refused(doing: str, error: GithubException) -> BusyError | DeniedError | NoAnswerError:
+    headers = error.headers or {}
+    if error.status == 429 or (error.status == 403 and "retry-after" in headers):
+        return _busy(doing, error)
+    if error.status >= 500 or error.status < 400:
+        return NoAnswerError(f"GitHub could not say whether it did {doing} ({error.status}).")
+    said = error.data.get("message") if isinstance(error.data, dict) else None
+    text = f"GitHub refused to {doing} ({error.status}): {str(said or 'no reason given')[:300]}."
+    return DeniedError(text, error.status)
+
+
+def _busy(doing: str, error: GithubException) -> BusyError:
+    headers = error.headers or {}
+    seconds = _WAIT_SECONDS
+    if headers.get("retry-after", "").isdigit():
+        seconds = float(headers["retry-after"])
+    elif headers.get("x-ratelimit-reset", "").isdigit() and "date" in headers:
+        reset = datetime.fromtimestamp(int(headers["x-ratelimit-reset"]), UTC)
+        seconds = max(1.0, (reset - _date(headers["date"])).total_seconds())
+    text = f"GitHub asks to wait {seconds:g} s before it is asked to {doing} (its rate limit)."
+    return BusyError(text, seconds)
+
+
+def _date(text: str) -> datetime:
+    return datetime.strptime(text, "%a, %d %b %Y %H:%M:%S GMT").replace(tzinfo=UTC)
+
+
+def _unheard(doing: str, error: Exception) -> DeniedError | NoAnswerError:
+    """Tell a connection that never stood, so that nothing was asked, from a lost answer."""
+    cause = error.args[0] if error.args else None
+    reason = getattr(cause, "reason", cause)
+    never = (NewConnectionError, ConnectTimeoutError)
+    if isinstance(error, (requests.ConnectTimeout, *never)) or isinstance(reason, never):
+        return DeniedError(f"GitHub cannot be reached, so it was not asked to {doing}.", 0)
+    return NoAnswerError(f"GitHub gave no answer when it was asked to {doing}.")
+
+
+def _last_lines(log: urllib3.BaseHTTPResponse, lines: int) -> tuple[bytes, ...]:
+    kept: deque[bytes] = deque(maxlen=lines)
+    rest, left = b"", _LOG_BYTES
+    for chunk in log.stream(65_536):
+        *whole, rest = (rest + chunk).split(b"\n")
+        kept.extend(whole)
+        rest, left = rest[-65_536:], left - len(chunk)
+        if left <= 0:
+            break
+    log.close()
+    if rest:
+        kept.append(rest)
+    return tuple(kept)
