@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 from deploybot.redaction import Redactor
 
-_PLAIN = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+_PLAIN = {*vars(logging.makeLogRecord({})), "message", "asctime", "taskName", "color_message"}
 _OURS = ("deploybot", "workers", "deploy")
 _NOISY = ("httpx2", "openai", "slack_bolt", "rq", "urllib3", "opentelemetry")
 _ABOUT: ContextVar[Mapping[str, str]] = ContextVar("about", default=MappingProxyType({}))

@@ -68,7 +68,7 @@ def look(connection: redis.Redis) -> Vitals:
             key = f"{Queue.redis_queue_namespace_prefix}{name}"
             pipe.llen(key)
             pipe.lindex(key, 0)
-            pipe.smembers(WORKERS_BY_QUEUE_KEY % key)
+            pipe.smembers(WORKERS_BY_QUEUE_KEY % name)
         (seconds, micros), seen, running, holds, spent, *rest = pipe.execute()
     now = seconds + micros / _MICROSECONDS
     statuses, queues = rest[: 2 * len(Status)], rest[2 * len(Status) :]
