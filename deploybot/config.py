@@ -5,6 +5,7 @@ deployed, where and by whose leave comes from `deploybot.toml` (`Configuration`)
 """
 
 import os
+import re
 import secrets
 import tomllib
 from collections.abc import Callable, Mapping
@@ -43,6 +44,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("DEPLOYBOT_URL", "", "the address under which people and webhooks reach the web process, for links; the command line speaks to it"),
     Setting("DEPLOYBOT_TOKEN", "", "your own token, for the command line; whoever runs the web process gives it out", is_secret=True),
     Setting("DEPLOYBOT_API_TOKENS", "", "person:token pairs, separated by commas; a token has at least 16 characters", is_secret=True),
+    Setting("DEPLOYBOT_TOKENS_FILE", "", "a file of further tokens by their hash, with scopes, for people and services; `deploybot token new` writes it, and it is read again whenever it changes"),
+    Setting("DEPLOYBOT_API_READS", "3000/minute", "how often one token may look, as number/second, minute, hour or day"),
+    Setting("DEPLOYBOT_API_WRITES", "300/minute", "how often one token may start, say, decide or move something, likewise"),
     Setting("DEPLOYBOT_LEASE_SECONDS", "20", "how long a silent worker keeps its operation before others ask the target, 1 to 600"),
     Setting("DEPLOYBOT_SWEEP_SECONDS", "10", "how often the clock looks for threads that nobody woke, 0.2 to 60"),
     Setting("DEPLOYBOT_OPERATIONS", "2", "how many deploys and test runs one worker machine carries out at once, 1 to 32"),
@@ -133,6 +137,9 @@ class Settings:
     url: str
     token: SecretStr
     api_tokens: Mapping[str, SecretStr]
+    tokens_file: Path | None
+    api_reads: str
+    api_writes: str
     lease_seconds: float
     sweep_seconds: float
     operations: int
@@ -188,6 +195,9 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         url=_address("DEPLOYBOT_URL", text, ("http", "https")).rstrip("/"),
         token=SecretStr(text("DEPLOYBOT_TOKEN")),
         api_tokens=_tokens(text("DEPLOYBOT_API_TOKENS")),
+        tokens_file=Path(text("DEPLOYBOT_TOKENS_FILE")) if text("DEPLOYBOT_TOKENS_FILE") else None,
+        api_reads=_rate("DEPLOYBOT_API_READS", text),
+        api_writes=_rate("DEPLOYBOT_API_WRITES", text),
         lease_seconds=_number("DEPLOYBOT_LEASE_SECONDS", text, 1, 600),
         sweep_seconds=_number("DEPLOYBOT_SWEEP_SECONDS", text, 0.2, 60),
         operations=int(_number("DEPLOYBOT_OPERATIONS", text, 1, 32)),
@@ -324,6 +334,14 @@ def _one_of(name: str, text: Callable[[str], str], known: tuple[str, ...]) -> st
     value = text(name)
     if value not in known:
         raise _wrong(name, f"it is none of {', '.join(known)}")
+    return value
+
+
+def _rate(name: str, text: Callable[[str], str]) -> str:
+    """Return how often, as `limits` reads it."""
+    value = text(name)
+    if not re.fullmatch(r"[1-9][0-9]{0,8}/(second|minute|hour|day)", value):
+        raise _wrong(name, "it is not a number, a slash and second, minute, hour or day")
     return value
 
 

@@ -4,6 +4,7 @@ DeploybotError
 ├── CallerError            the sender of a request: becomes a 4xx answer or a private sentence
 │   ├── InboundError         what arrived is not genuine or cannot be read
 │   ├── ThreadNotFoundError  nobody has started such a thread
+│   ├── NotAllowedError      this person may not
 │   ├── IllegalEventError    this cannot happen to this thread now
 │   └── DuplicateError       it has been heard before; nothing was written
 ├── StepError              the model or a person: becomes an event, and the agent reads it
@@ -39,6 +40,10 @@ class InboundError(CallerError):
 
 class ThreadNotFoundError(CallerError):
     """There is no thread with this id."""
+
+
+class NotAllowedError(CallerError):
+    """Whoever asks may not; nothing was stored."""
 
 
 class IllegalEventError(CallerError):

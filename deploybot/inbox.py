@@ -4,26 +4,40 @@ No I/O of its own: the store and the clock are given. `inbound` turns payloads i
 here; `agent` goes on from what is stored.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from deploybot.answers import closed_question, judge, judge_settling, last_seen_live
-from deploybot.errors import ConflictError, DuplicateError, IllegalEventError
+from deploybot.answers import (
+    UNKNOWN_PERSON,
+    closed_question,
+    judge,
+    judge_settling,
+    last_seen_live,
+)
+from deploybot.errors import ConflictError, DuplicateError, IllegalEventError, NotAllowedError
 from deploybot.events import (
     Answered,
     AnswerRefused,
     ApprovalDenied,
     ApprovalGranted,
+    Cancelled,
     DeployResolved,
     Event,
+    Forked,
+    ForkMade,
+    Paused,
+    Resumed,
+    StopRequested,
 )
 from deploybot.ports import Clockwork, Operation, People, Store
-from deploybot.thread import Thread
+from deploybot.thread import Status, Thread, thread_id_for
 
 TRIES = 50
 """How often an append is tried again when others append at the same time."""
+SERVICE = "service:"
+"""What the id of a service begins with, which an operator gave a token of its own."""
 REFUSALS_KEPT = 5
 """Refused answers of one person to one request that are stored; further ones only get words."""
 
@@ -68,6 +82,18 @@ class Receipt:
     reason_code: str = ""
 
 
+@dataclass(frozen=True)
+class _Word:
+    """What somebody's word amounts to: an event, what they are told, and what becomes free by it."""
+
+    event: Event
+    text: str = ""
+    release: Operation | None = None
+
+
+_Move = Paused | Resumed | Cancelled | StopRequested
+
+
 class Inbox:
     """Appends what comes in: deduplicated, in order, with the wake-ups it asks for."""
 
@@ -100,80 +126,17 @@ class Inbox:
 
     def answer(self, answer: Answer) -> Receipt:
         """Grant or deny the open request, or refuse in words and keep a note of it."""
-        thread = self._store.load(answer.thread)
-        for _ in range(TRIES):
-            now = self._clock.now()
-            event = self._judge(thread, answer, now)
-            if isinstance(event, AnswerRefused) and _refused_often(thread, event):
-                return Receipt(accepted=False, text=event.text, reason_code=event.reason_code)
-            try:
-                self._store.append(thread, event, dedupe=(answer.delivery,))
-            except DuplicateError:
-                return Receipt(accepted=True, text="Heard already.", reason_code="duplicate")
-            except ConflictError:
-                thread = self._store.load(answer.thread)
-                continue
-            if isinstance(event, AnswerRefused):
-                return Receipt(accepted=False, text=event.text, reason_code=event.reason_code)
-            verb = "Approved" if answer.approved else "Denied"
-            return Receipt(accepted=True, text=f"{verb}.")
-        raise ConflictError(answer.thread, len(thread.events), len(thread.events))
+
+        def word(thread: Thread) -> _Word:
+            said = "Approved." if answer.approved else "Denied."
+            return _Word(self._judge(thread, answer, self._clock.now()), said)
+
+        return self._take(answer.thread, answer.delivery, word)
 
     def settle(self, settling: Settling) -> Receipt:
         """Say how a change of unknown outcome ended, and free its place; or refuse in words."""
-        thread = self._store.load(settling.thread)
-        for _ in range(TRIES):
-            event, release = self._settled(thread, settling)
-            if isinstance(event, AnswerRefused) and _refused_often(thread, event):
-                return Receipt(accepted=False, text=event.text, reason_code=event.reason_code)
-            try:
-                self._store.append(thread, event, dedupe=(settling.delivery,), release=release)
-            except DuplicateError:
-                return Receipt(accepted=True, text="Heard already.", reason_code="duplicate")
-            except ConflictError:
-                thread = self._store.load(settling.thread)
-                continue
-            if isinstance(event, AnswerRefused):
-                return Receipt(accepted=False, text=event.text, reason_code=event.reason_code)
-            how = "live" if settling.outcome == "succeeded" else "failed"
-            return Receipt(accepted=True, text=f"Settled as {how}.")
-        raise ConflictError(settling.thread, len(thread.events), len(thread.events))
-
-    def _settled(self, thread: Thread, settling: Settling) -> tuple[Event, Operation | None]:
-        """Return what the word amounts to, and the operation whose place becomes free by it."""
-        now, live = self._clock.now(), settling.live or last_seen_live(thread)
-        about, outcome = settling.request_id, settling.outcome
-        refusal = judge_settling(
-            thread, about, outcome, by=settling.by, live=live, people=self._people
-        )
-        request, started = thread.standing.request, thread.standing.started
-        if refusal or request is None or started is None:
-            return AnswerRefused(
-                at=now,
-                by=settling.by,
-                delivery=settling.delivery,
-                request_id=about,
-                reason_code=refusal.reason_code if refusal else "closed",
-                text=refusal.text if refusal else "Nothing is to be settled; nothing changed.",
-                channel=settling.channel,
-                address=settling.address,
-            ), None
-        plan = request.plan
-        resolved = DeployResolved(
-            at=now,
-            by=settling.by,
-            request_id=request.id,
-            outcome=outcome,
-            live=plan.sha if outcome == "succeeded" else live,
-            comment=settling.comment,
-        )
-        return resolved, Operation(
-            id=started.operation,
-            service=plan.service,
-            environment=plan.environment,
-            thread=thread.id,
-            request_id=request.id,
-            fence=started.fence,
+        return self._take(
+            settling.thread, settling.delivery, lambda thread: self._settled(thread, settling)
         )
 
     def answer_question(
@@ -188,36 +151,166 @@ class Inbox:
         address: str = "",
     ) -> Receipt:
         """Answer the open question, or refuse in words."""
+
+        def word(thread: Thread) -> _Word:
+            now, question = self._clock.now(), thread.standing.question
+            if question is not None and question.question_id == question_id:
+                answered = Answered(
+                    at=now, by=by, delivery=delivery, question_id=question_id, answer=answer
+                )
+                return _Word(answered, "Answered.")
+            refused = AnswerRefused(
+                at=now,
+                by=by,
+                delivery=delivery,
+                request_id=question_id,
+                reason_code="closed",
+                text=closed_question(thread, question_id, self._people),
+                channel=channel,
+                address=address,
+            )
+            return _Word(refused)
+
+        return self._take(thread_id, delivery, word)
+
+    def _take(self, thread_id: str, delivery: str, word: Callable[[Thread], _Word]) -> Receipt:
+        """Store what somebody's word amounts to, judged against the thread as it then stands."""
         thread = self._store.load(thread_id)
         for _ in range(TRIES):
-            now = self._clock.now()
-            event: Event = Answered(
-                at=now, by=by, delivery=delivery, question_id=question_id, answer=answer
-            )
-            question = thread.standing.question
-            accepted = question is not None and question.question_id == question_id
-            text = "Answered."
-            if not accepted:
-                text = closed_question(thread, question_id, self._people)
-                event = AnswerRefused(
-                    at=now,
-                    by=by,
-                    delivery=delivery,
-                    request_id=question_id,
-                    reason_code="closed",
-                    text=text,
-                    channel=channel,
-                    address=address,
-                )
-            try:
-                self._store.append(thread, event, dedupe=(delivery,))
-            except DuplicateError:
-                return Receipt(accepted=True, text="Heard already.", reason_code="duplicate")
-            except (ConflictError, IllegalEventError):
-                thread = self._store.load(thread_id)
-                continue
-            return Receipt(accepted, text, "" if accepted else "closed")
+            said = word(thread)
+            refused = said.event if isinstance(said.event, AnswerRefused) else None
+            if refused is None or not _refused_often(thread, refused):
+                try:
+                    self._store.append(thread, said.event, dedupe=(delivery,), release=said.release)
+                except DuplicateError:
+                    return Receipt(accepted=True, text="Heard already.", reason_code="duplicate")
+                except ConflictError:
+                    thread = self._store.load(thread_id)
+                    continue
+            if refused:
+                return Receipt(accepted=False, text=refused.text, reason_code=refused.reason_code)
+            return Receipt(accepted=True, text=said.text)
         raise ConflictError(thread_id, len(thread.events), len(thread.events))
+
+    # -- the thread itself ---------------------------------------------------------
+
+    def pause(self, thread_id: str, *, by: str, delivery: str) -> Thread:
+        """Let the thread start nothing until it is resumed; what runs comes to its end.
+
+        This and its neighbours raise NotAllowedError for strangers, and IllegalEventError when it
+        cannot happen to the thread as it stands. A delivery heard before changes nothing.
+        """
+        now = self._clock.now()
+        return self._move(thread_id, lambda _: Paused(at=now, by=by, delivery=delivery))
+
+    def resume(self, thread_id: str, *, by: str, delivery: str) -> Thread:
+        """Let a paused thread go on from where it stands."""
+        now = self._clock.now()
+        return self._move(thread_id, lambda _: Resumed(at=now, by=by, delivery=delivery))
+
+    def cancel(self, thread_id: str, *, by: str, delivery: str, reason: str = "") -> Thread:
+        """End the thread; a deploy that runs is asked to stop at its next safe step instead."""
+        now = self._clock.now()
+
+        def event(thread: Thread) -> _Move:
+            if thread.standing.status is Status.DEPLOYING:
+                return StopRequested(at=now, by=by, delivery=delivery, reason=reason)
+            return Cancelled(at=now, by=by, delivery=delivery, reason=reason)
+
+        return self._move(thread_id, event)
+
+    def stop(self, thread_id: str, *, by: str, delivery: str, reason: str = "") -> Thread:
+        """Ask the deploy that runs to stop at its next safe step, and nothing else."""
+        now = self._clock.now()
+        return self._move(
+            thread_id, lambda _: StopRequested(at=now, by=by, delivery=delivery, reason=reason)
+        )
+
+    def fork(self, thread_id: str, at: int, *, by: str, delivery: str) -> Thread:
+        """Begin a thread with the first `at` events of another, and nothing open; link them both.
+
+        What was copied is told to nobody again, and nothing of it runs. Raises NotAllowedError for
+        strangers, IllegalEventError when there are no such events.
+        """
+        self._require_known(by)
+        origin = self._store.load(thread_id)
+        if not 1 <= at <= len(origin.events):
+            raise IllegalEventError(
+                f"The thread has {len(origin.events)} events, so it cannot be forked after event "
+                f"{at}; nothing was changed."
+            )
+        fork_id = thread_id_for("fork", delivery)
+        forked = Forked(at=self._clock.now(), by=by, from_thread=thread_id, length=at)
+        try:
+            fork = self._store.append(
+                Thread(fork_id), *origin.events[:at], forked, dedupe=(delivery,)
+            )
+        except (DuplicateError, ConflictError):
+            fork = self._store.load(fork_id)
+        made = ForkMade(at=forked.at, by=by, thread=fork_id, length=at)
+        self.hear(thread_id, made, dedupe=(f"{delivery}/made",))
+        return fork
+
+    def _move(self, thread_id: str, event: Callable[[Thread], _Move]) -> Thread:
+        """Store what is to happen to the thread as it then stands, once."""
+        thread = self._store.load(thread_id)
+        for _ in range(TRIES):
+            move = event(thread)
+            self._require_known(move.by)
+            if _was_heard(thread, move.delivery):
+                return thread
+            try:
+                return self._store.append(thread, move, dedupe=(move.delivery,))
+            except DuplicateError as error:
+                return self._store.load(error.thread)
+            except ConflictError:
+                thread = self._store.load(thread_id)
+        raise ConflictError(thread_id, len(thread.events), len(thread.events))
+
+    def _require_known(self, by: str) -> None:
+        if self._people.get(by) is None and not by.startswith(SERVICE):
+            raise NotAllowedError(UNKNOWN_PERSON)
+
+    def _settled(self, thread: Thread, settling: Settling) -> _Word:
+        """Return what the word amounts to, and the operation whose place becomes free by it."""
+        now, live = self._clock.now(), settling.live or last_seen_live(thread)
+        about, outcome = settling.request_id, settling.outcome
+        refusal = judge_settling(
+            thread, about, outcome, by=settling.by, live=live, people=self._people
+        )
+        request, started = thread.standing.request, thread.standing.started
+        if refusal or request is None or started is None:
+            refused = AnswerRefused(
+                at=now,
+                by=settling.by,
+                delivery=settling.delivery,
+                request_id=about,
+                reason_code=refusal.reason_code if refusal else "closed",
+                text=refusal.text if refusal else "Nothing is to be settled; nothing changed.",
+                channel=settling.channel,
+                address=settling.address,
+            )
+            return _Word(refused)
+        plan = request.plans[thread.standing.part]
+        resolved = DeployResolved(
+            at=now,
+            by=settling.by,
+            request_id=request.id,
+            outcome=outcome,
+            live=plan.sha if outcome == "succeeded" else live,
+            comment=settling.comment,
+            part=thread.standing.part,
+        )
+        release = Operation(
+            id=started.operation,
+            service=plan.service,
+            environment=plan.environment,
+            thread=thread.id,
+            request_id=request.id,
+            fence=started.fence,
+        )
+        how = "live" if outcome == "succeeded" else "failed"
+        return _Word(resolved, f"Settled as {how}.", release)
 
     def _judge(self, thread: Thread, answer: Answer, now: datetime) -> Event:
         refusal = judge(
@@ -259,6 +352,11 @@ class Inbox:
             channel=answer.channel,
             feedback=answer.comment,
         )
+
+
+def _was_heard(thread: Thread, delivery: str) -> bool:
+    """Tell whether the thread holds what came with this delivery: it may have made itself illegal."""
+    return any(getattr(event, "delivery", None) == delivery for event in thread.events)
 
 
 def _refused_often(thread: Thread, refused: AnswerRefused) -> bool:

@@ -14,7 +14,10 @@ from story import Story
 from deploybot.errors import StoreUnavailableError
 from deploybot.thread import Thread
 from deploybot.web import api, email, github, health
+from deploybot.web.api_description import describe
+from deploybot.web.bearer import Callers
 from deploybot.web.deps import Deps
+from deploybot.web.stream import Stream
 
 EMAIL_SECRET, GITHUB_SECRET = "mail-secret", "It's a Secret to Everybody"
 TOKENS = {hashlib.sha256(f"token-of-{who}".encode()).hexdigest(): who for who in ("ann", "ben")}
@@ -49,7 +52,8 @@ class Office:
             deployer=story.deployer,
             clock=story.clock.clockwork,
             url_of=lambda thread: f"https://bot.example/threads/{thread}",
-            tokens=TOKENS,
+            stream=Stream(story.store),
+            callers=Callers(TOKENS),
             github_secrets=(GITHUB_SECRET,),
             email_secrets=(EMAIL_SECRET,),
             mail=MAIL,
@@ -58,6 +62,7 @@ class Office:
     def app(self, **changes: Any) -> FastAPI:
         deps = replace(self.deps, **changes)
         app = FastAPI()
+        describe(app)
         for part in (api, email, github, health):
             app.include_router(part.router(deps))
         return app

@@ -1,93 +1,232 @@
-"""The HTTP API: threads, words, decisions and what is live; who may decide is the inbox's."""
+"""The HTTP API's routes: who may call, what they send and what is answered; what is done is beside it."""
 
 import re
 from collections.abc import Callable
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
-from fastapi.concurrency import run_in_threadpool
+from fastapi import APIRouter, Depends, Header, Path, Query, Request
 from fastapi.responses import JSONResponse
+from starlette.responses import Response
 
 from deploybot.thread import Status
-from deploybot.web.api_bodies import Decision, NewMessage, NewThread, Resolution
-from deploybot.web.api_calls import MOVES, Calls
-from deploybot.web.bearer import person_of
+from deploybot.tokens import Scope
+from deploybot.web.api_bodies import (
+    Decision,
+    Ending,
+    Forking,
+    NewMessage,
+    NewThread,
+    Nothing,
+    Resolution,
+)
+from deploybot.web.api_calls import Calls
+from deploybot.web.api_description import said, streams
+from deploybot.web.api_models import Places, Row, Rows, Shown, Told
+from deploybot.web.api_reading import Reading
+from deploybot.web.api_rows import CURSOR
+from deploybot.web.bearer import Caller
 from deploybot.web.deps import Deps
-from deploybot.web.json_body import documented, json_body
+from deploybot.web.idempotency import Call
+from deploybot.web.json_body import body_of
 from deploybot.web.problem import ProblemError, ProblemRoute
 
 KEY = re.compile(r"[\x21-\x7e]{1,200}")
+ThreadId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_.:-]{1,100}$", examples=["t7cee3df7a268bd13"])]
+LastSeen = Annotated[
+    int | None,
+    Header(alias="Last-Event-ID", ge=0, description="The number of the last event that was read."),
+]
 
 
 def router(deps: Deps) -> APIRouter:
     """Return all routes of the API; each needs a bearer token."""
     routes = APIRouter(prefix="/api", route_class=ProblemRoute)
-    calls = Calls(deps)
-
-    @routes.post("/threads", status_code=201, openapi_extra=documented(NewThread))
-    async def start(request: Request) -> JSONResponse:
-        """Start a thread."""
-        by, key = person_of(request, deps.tokens), _key(request)
-        body = await json_body(request, NewThread)
-        return await run_in_threadpool(calls.start, by, key, body)
-
-    @routes.get("/threads")
-    def threads(
-        request: Request,
-        status: Status | None = None,
-        limit: Annotated[int, Query(ge=1, le=200)] = 50,
-        cursor: str = "",
-    ) -> JSONResponse:
-        """List threads by last activity, newest first."""
-        person_of(request, deps.tokens)
-        return calls.list(status, limit, cursor)
-
-    @routes.get("/threads/{thread_id}")
-    def thread(request: Request, thread_id: str) -> JSONResponse:
-        """Show one thread: its events, and the open approval or question."""
-        person_of(request, deps.tokens)
-        return calls.show(thread_id)
-
-    @routes.post("/threads/{thread_id}/messages", openapi_extra=documented(NewMessage))
-    async def say(request: Request, thread_id: str) -> JSONResponse:
-        """Say something in a thread; what is open there is closed by it."""
-        by, key = person_of(request, deps.tokens), _key(request)
-        body = await json_body(request, NewMessage)
-        return await run_in_threadpool(calls.say, by, key, thread_id, body)
-
-    @routes.post("/threads/{thread_id}/decision", openapi_extra=documented(Decision))
-    async def decide(request: Request, thread_id: str) -> JSONResponse:
-        """Answer what is open."""
-        by, key = person_of(request, deps.tokens), _key(request)
-        body = await json_body(request, Decision)
-        return await run_in_threadpool(calls.decide, by, key, thread_id, body)
-
-    @routes.post("/threads/{thread_id}/resolve", openapi_extra=documented(Resolution))
-    async def resolve(request: Request, thread_id: str) -> JSONResponse:
-        """Settle a deploy whose outcome is not known; `request` is that of the thread."""
-        by, key = person_of(request, deps.tokens), _key(request)
-        body = await json_body(request, Resolution)
-        return await run_in_threadpool(calls.resolve, by, key, thread_id, body)
-
-    @routes.get("/environments")
-    def environments(request: Request) -> JSONResponse:
-        """Tell what is live where, held, and running."""
-        person_of(request, deps.tokens)
-        return calls.environments()
-
-    for move in MOVES:
-        routes.post(f"/threads/{{thread_id}}/{move}")(_mover(deps, calls, move))
+    _reads(routes, deps, Reading(deps))
+    _writes(routes, deps, Calls(deps, Reading(deps)))
     return routes
 
 
-def _mover(deps: Deps, calls: Calls, move: str) -> Callable[[Request, str], JSONResponse]:
-    def handle(request: Request, thread_id: str) -> JSONResponse:
-        by, key = person_of(request, deps.tokens), _key(request)
-        return calls.move(by, key, thread_id, move)
+def _reads(routes: APIRouter, deps: Deps, reading: Reading) -> None:
+    reader = Depends(_caller(deps, "read"))
 
-    handle.__name__ = move
-    handle.__doc__ = f"{move.capitalize()} a thread."
-    return handle
+    @routes.get(
+        "/threads",
+        dependencies=[reader],
+        **said("list_threads", "List threads by last activity", Rows),
+    )
+    def threads(
+        status: Annotated[Status | None, Query(description="Only those that stand here.")] = None,
+        limit: Annotated[int, Query(ge=1, le=200)] = 50,
+        cursor: Annotated[
+            str, Query(pattern=CURSOR.pattern, description="Where the page before ended.")
+        ] = "",
+    ) -> JSONResponse:
+        """Newest first, page by page."""
+        return reading.list(status, limit, cursor)
+
+    @routes.get(
+        "/threads/{thread_id}",
+        dependencies=[reader],
+        **said("read_thread", "Show one thread", Shown, missing=True),
+    )
+    def thread(thread_id: ThreadId) -> Response:
+        """All its events, and the open approval, question or unknown outcome."""
+        return reading.show(thread_id)
+
+    @routes.get(
+        "/threads/{thread_id}/events",
+        dependencies=[reader],
+        **streams("follow_thread", "Follow one thread"),
+    )
+    async def events(
+        thread_id: ThreadId,
+        last_seen: LastSeen = None,
+        after: Annotated[int, Query(ge=0, description="The same, for a first call.")] = 0,
+    ) -> Response:
+        """Send what happened and what happens, as Server-Sent Events, each once and in order."""
+        return await reading.follow(thread_id, after if last_seen is None else last_seen)
+
+    @routes.get(
+        "/environments",
+        dependencies=[reader],
+        **said("list_environments", "What is live where", Places),
+    )
+    def environments() -> JSONResponse:
+        """Tell what is live, held, running, and how far behind."""
+        return reading.environments()
+
+
+def _writes(routes: APIRouter, deps: Deps, calls: Calls) -> None:
+    asks = Depends(_call(deps, "ask"))
+    decides = Depends(_call(deps, "ask", "decide"))
+    settles = Depends(_call(deps, "decide"))
+    controls = Depends(_call(deps, "control"))
+    forks = Depends(_call(deps, "fork"))
+
+    @routes.post(
+        "/threads", **said("start_thread", "Start a thread", Row, status=201, body=NewThread)
+    )
+    def start(
+        call: Annotated[Call, asks], body: Annotated[NewThread, Depends(body_of(NewThread))]
+    ) -> Response:
+        """Let the bot read the words, and do or propose what they ask for."""
+        return calls.start(call, body)
+
+    @routes.post(
+        "/threads/{thread_id}/messages",
+        **said("say", "Say something in a thread", Row, status=202, body=NewMessage, missing=True),
+    )
+    def say(
+        call: Annotated[Call, asks],
+        thread_id: ThreadId,
+        body: Annotated[NewMessage, Depends(body_of(NewMessage))],
+    ) -> Response:
+        """Add words that the bot reads; they close an open request or question."""
+        return calls.say(call, thread_id, body)
+
+    @routes.post(
+        "/threads/{thread_id}/decision",
+        **said("decide", "Answer what is open", Told, body=Decision, missing=True),
+    )
+    def decide(
+        call: Annotated[Call, decides],
+        thread_id: ThreadId,
+        body: Annotated[Decision, Depends(body_of(Decision))],
+    ) -> Response:
+        """Approve or deny exactly what was shown, or answer a question.
+
+        An approval needs the scope `decide`; for a question `ask` is enough.
+        """
+        return calls.decide(call, thread_id, body)
+
+    @routes.post(
+        "/threads/{thread_id}/resolve",
+        **said("resolve", "Settle an unknown outcome", Told, body=Resolution, missing=True),
+    )
+    def resolve(
+        call: Annotated[Call, settles],
+        thread_id: ThreadId,
+        body: Annotated[Resolution, Depends(body_of(Resolution))],
+    ) -> Response:
+        """Say how a deploy ended that its worker died with; its place becomes free."""
+        return calls.resolve(call, thread_id, body)
+
+    @routes.post(
+        "/threads/{thread_id}/pause",
+        **said("pause", "Pause a thread", Row, body=Nothing, missing=True),
+    )
+    def pause(
+        call: Annotated[Call, controls],
+        thread_id: ThreadId,
+        body: Annotated[Nothing, Depends(body_of(Nothing, optional=True))],
+    ) -> Response:
+        """Let it hear, and start nothing, also not what is approved; what runs comes to its end."""
+        return calls.pause(call, thread_id, body)
+
+    @routes.post(
+        "/threads/{thread_id}/resume",
+        **said("resume", "Resume a thread", Row, body=Nothing, missing=True),
+    )
+    def resume(
+        call: Annotated[Call, controls],
+        thread_id: ThreadId,
+        body: Annotated[Nothing, Depends(body_of(Nothing, optional=True))],
+    ) -> Response:
+        """Let it go on from where it stood."""
+        return calls.resume(call, thread_id, body)
+
+    @routes.post(
+        "/threads/{thread_id}/cancel",
+        **said("cancel", "Cancel a thread", Row, body=Ending, missing=True),
+    )
+    def cancel(
+        call: Annotated[Call, controls],
+        thread_id: ThreadId,
+        body: Annotated[Ending, Depends(body_of(Ending, optional=True))],
+    ) -> Response:
+        """End it; a deploy that runs is asked to stop at its next safe step instead."""
+        return calls.cancel(call, thread_id, body)
+
+    @routes.post(
+        "/threads/{thread_id}/fork",
+        **said("fork", "Fork a thread", Row, status=201, body=Forking, missing=True),
+    )
+    def fork(
+        call: Annotated[Call, forks],
+        thread_id: ThreadId,
+        body: Annotated[Forking, Depends(body_of(Forking))],
+    ) -> Response:
+        """Begin a thread with the first events of this one, and with nothing open."""
+        return calls.fork(call, thread_id, body)
+
+
+def _caller(deps: Deps, *scopes: Scope, writes: bool = False) -> Callable[[Request], Caller]:
+    """Return what finds out who calls, and refuses who may not, or calls too often."""
+
+    def caller(request: Request) -> Caller:
+        found = deps.callers.of(request)
+        deps.limits.count(found.token, writes=writes)
+        found.require(*scopes)
+        return found
+
+    return caller
+
+
+def _call(deps: Deps, *scopes: Scope) -> Callable[[Request], Call]:
+    """Return what tells one call that changes something from every other."""
+    caller = _caller(deps, *scopes, writes=True)
+
+    def call(request: Request) -> Call:
+        found = caller(request)
+        return Call(
+            caller=found,
+            method=request.method,
+            path=request.url.path,
+            key=_key(request),
+            fresh=deps.clock.new_id(),
+        )
+
+    return call
 
 
 def _key(request: Request) -> str:

@@ -2,46 +2,90 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, model_validator
 
-Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=20_000)]
+_HAS_WORDS: dict[str, JsonValue] = {"pattern": r"\S"}
+_DRY_ROLLBACK: dict[str, JsonValue] = {
+    "required": ["agent", "dry_run"],
+    "properties": {"agent": {"const": "rollback"}, "dry_run": {"const": True}},
+}
+Text = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=20_000),
+    Field(json_schema_extra=_HAS_WORDS),
+]
 Comment = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2_000)]
 Name = Annotated[str, StringConstraints(max_length=200)]
 
 
-class _Body(BaseModel):
+class Body(BaseModel):
+    """Any body: what is not known by name is refused."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class NewThread(_Body):
-    """A matter for the bot, in words; `agent` names who is to take it, by default the bot's own."""
-
-    text: Text
-    agent: Name | None = None
+class Nothing(Body):
+    """No body, or an empty object."""
 
 
-class NewMessage(_Body):
+class NewThread(Body):
+    """A matter for the bot, in words."""
+
+    model_config = ConfigDict(json_schema_extra={"not": _DRY_ROLLBACK})
+
+    text: Text = Field(examples=["deploy backend v1.2.3 to staging"])
+    agent: Literal["deploy", "rollback"] | None = Field(
+        default=None, description="Who is to take it; by default the bot's own, `deploy`."
+    )
+    dry_run: bool = Field(
+        default=False,
+        description="Show what would run and stop there: nothing is proposed, and nothing can run.",
+    )
+
+    @model_validator(mode="after")
+    def _can_be_shown(self) -> "NewThread":
+        if self.dry_run and self.agent == "rollback":
+            raise ValueError("the rollback agent knows no dry run")
+        return self
+
+
+class NewMessage(Body):
     """Words for a thread."""
 
-    text: Text
+    text: Text = Field(examples=["wait until Ann is back"])
 
 
-class Decision(_Body):
-    """A yes or no to exactly the open request, or an answer to the open question.
+class Decision(Body):
+    """A yes or no to exactly the open request, or an answer to the open question."""
 
-    `request` and `digest` are those of `GET /api/threads/{id}`; a question has no digest, and its
-    answer is the comment, or yes or no without one.
-    """
-
-    request: Name
-    digest: Name = ""
+    request: Name = Field(description="The `id` of the thread's open `request`.")
+    digest: Name = Field(
+        default="",
+        description="Its `digest`: what was seen is what is decided. A question has none.",
+    )
     approved: bool
-    comment: Comment = ""
+    comment: Comment = Field(
+        default="",
+        description="Of a no, the reason, which the agent reads. Of a question, the answer; "
+        "without one, yes or no.",
+    )
 
 
-class Resolution(_Body):
+class Resolution(Body):
     """How a deploy ended that its worker died with, by the word of somebody who has looked."""
 
-    request: Name
+    request: Name = Field(description="The `id` of the thread's open `request`.")
     outcome: Literal["succeeded", "failed"]
     comment: Comment = ""
+
+
+class Ending(Body):
+    """Why a thread is to end, if somebody wants to say."""
+
+    reason: Comment = ""
+
+
+class Forking(Body):
+    """Where to fork a thread."""
+
+    at: int = Field(ge=1, le=1_000_000, description="How many of its first events to begin with.")

@@ -1,37 +1,31 @@
-"""What the API's routes do, once it is known who calls and what they sent; see `api` for routes."""
+"""What the API's calls change, once it is known who calls and what they sent; see `api` for routes."""
 
-import re
-from typing import Any
+from collections.abc import Callable
 
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+from starlette.responses import Response
 
-from deploybot.errors import ThreadNotFoundError
+from deploybot.errors import CallerError
 from deploybot.events import (
     Answered,
     AnswerRefused,
     ApiMessageReceived,
     ApprovalDenied,
     ApprovalGranted,
-    Cancelled,
     DeployResolved,
     Event,
     HandedOver,
-    Paused,
-    Resumed,
 )
 from deploybot.inbox import Answer, Receipt, Settling
-from deploybot.ports import EnvironmentRow
-from deploybot.thread import Status, Thread, thread_id_for
-from deploybot.web.api_bodies import Decision, NewMessage, NewThread, Resolution
+from deploybot.thread import Thread, thread_id_for
+from deploybot.web.api_bodies import Decision, Ending, Forking, NewMessage, NewThread, Resolution
+from deploybot.web.api_models import Told
+from deploybot.web.api_reading import Reading
 from deploybot.web.deps import Deps
-from deploybot.web.problem import problem
+from deploybot.web.idempotency import Call, once, reused
+from deploybot.web.problem import answer_to, problem
 
-CURSOR = re.compile(r"(?:[0-9]{1,20}(?:-[A-Za-z0-9:._-]{1,200})?)?")
-MOVES: dict[str, type[Paused | Resumed | Cancelled]] = {
-    "pause": Paused,
-    "resume": Resumed,
-    "cancel": Cancelled,
-}
 FORBIDDEN = ("unknown_person", "not_an_approver", "own_request")
 """Reasons that are about the person; the others are about the time and answer 409."""
 
@@ -39,158 +33,182 @@ FORBIDDEN = ("unknown_person", "not_an_approver", "own_request")
 class Calls:
     """Each call stores at most one event, under a key by which a repeated call is known."""
 
-    def __init__(self, deps: Deps) -> None:
+    def __init__(self, deps: Deps, reading: Reading) -> None:
         self._deps = deps
+        self._inbox = deps.inbox
+        self._reading = reading
 
-    def start(self, by: str, key: str, body: NewThread) -> JSONResponse:
+    def start(self, call: Call, body: NewThread) -> Response:
         """Start a thread with these words."""
-        deps = self._deps
-        if body.agent is not None and body.agent not in deps.agents:
-            known = ", ".join(deps.agents)
-            text = f"There is no agent {body.agent!r}, so nothing was started. Known: {known}."
-            return problem(422, text, field="agent")
-        delivery = self._delivery(by, key)
-        event = self._opening(by, delivery, body)
-        thread = deps.inbox.hear(thread_id_for("api", delivery), event, dedupe=(delivery,))
-        if thread.events[0] != _same(event, thread.events[0]):
-            return _reused()
-        row = self._row(thread)
-        return JSONResponse(row, 201, {"Location": row["url"]})
 
-    def say(self, by: str, key: str, thread_id: str, body: NewMessage) -> JSONResponse:
+        def do() -> JSONResponse:
+            thread_id = thread_id_for("api", call.delivery)
+            thread = self._deps.store.load(thread_id)
+            if not thread.events:  # else the same call has begun it, and was not answered
+                event = self._opening(call, body)
+                thread = self._inbox.hear(thread_id, event, dedupe=(call.delivery,))
+            return self._row(thread, 201)
+
+        return self._once(call, body, do)
+
+    def say(self, call: Call, thread_id: str, body: NewMessage) -> Response:
         """Add words to a thread."""
-        deps = self._deps
-        self.known(thread_id)
-        delivery = self._delivery(by, key)
-        event = ApiMessageReceived(at=deps.clock.now(), by=by, delivery=delivery, text=body.text)
-        thread = deps.inbox.hear(thread_id, event, dedupe=(delivery,))
-        heard = _heard_as(thread, delivery)
-        if thread.id != thread_id or heard is None or heard != _same(event, heard):
-            return _reused()
-        return JSONResponse(self._row(thread), 202)
 
-    def decide(self, by: str, key: str, thread_id: str, body: Decision) -> JSONResponse:
+        def do() -> JSONResponse:
+            self._reading.known(thread_id)
+            event = ApiMessageReceived(
+                at=self._deps.clock.now(),
+                by=call.caller.by,
+                delivery=call.delivery,
+                text=body.text,
+            )
+            return self._row(self._inbox.hear(thread_id, event, dedupe=(call.delivery,)), 202)
+
+        return self._once(call, body, do)
+
+    def decide(self, call: Call, thread_id: str, body: Decision) -> Response:
         """Answer the open request or question."""
-        delivery = self._delivery(by, key)
-        receipt = self._answer(self.known(thread_id), by, delivery, body)
-        thread = self._deps.store.load(thread_id)
-        if receipt.reason_code == "duplicate":
-            heard = _heard_as(thread, delivery)
-            if isinstance(heard, AnswerRefused) and heard.request_id == body.request:
-                receipt = Receipt(accepted=False, text=heard.text, reason_code=heard.reason_code)
-            elif not _was(heard, body):
-                return _reused()
-        return self._told(thread, receipt)
 
-    def resolve(self, by: str, key: str, thread_id: str, body: Resolution) -> JSONResponse:
+        def do() -> JSONResponse:
+            thread = self._reading.known(thread_id)
+            question = thread.standing.question
+            if question and question.question_id == body.request:
+                call.caller.require("ask", "decide")
+                receipt = self._inbox.answer_question(
+                    thread_id,
+                    body.request,
+                    _words(body),
+                    by=call.caller.by,
+                    delivery=call.delivery,
+                    address=call.caller.by,
+                )
+            else:
+                call.caller.require("decide")
+                receipt = self._inbox.answer(_answer(call, thread_id, body))
+            return self._told(call, thread_id, receipt, lambda heard: _was(heard, body))
+
+        return self._once(call, body, do)
+
+    def resolve(self, call: Call, thread_id: str, body: Resolution) -> Response:
         """Settle a deploy of unknown outcome."""
-        delivery = self._delivery(by, key)
-        thread = self.known(thread_id)
-        receipt = self._deps.inbox.settle(
-            Settling(
-                thread=thread.id,
-                request_id=body.request,
-                outcome=body.outcome,
-                by=by,
-                delivery=delivery,
-                comment=body.comment,
-                address=by,
+
+        def do() -> JSONResponse:
+            self._reading.known(thread_id)
+            receipt = self._inbox.settle(
+                Settling(
+                    thread=thread_id,
+                    request_id=body.request,
+                    outcome=body.outcome,
+                    by=call.caller.by,
+                    delivery=call.delivery,
+                    comment=body.comment,
+                    address=call.caller.by,
+                )
             )
+            return self._told(
+                call, thread_id, receipt, lambda event: _settles(event, call.caller.by, body)
+            )
+
+        return self._once(call, body, do)
+
+    def pause(self, call: Call, thread_id: str, body: BaseModel) -> Response:
+        """Hold the thread where it stands."""
+        return self._moved(call, thread_id, body, self._inbox.pause)
+
+    def resume(self, call: Call, thread_id: str, body: BaseModel) -> Response:
+        """Let it go on."""
+        return self._moved(call, thread_id, body, self._inbox.resume)
+
+    def cancel(self, call: Call, thread_id: str, body: Ending) -> Response:
+        """End it, or ask the deploy that runs to stop."""
+
+        def cancel(thread_id: str, *, by: str, delivery: str) -> Thread:
+            return self._inbox.cancel(thread_id, by=by, delivery=delivery, reason=body.reason)
+
+        return self._moved(call, thread_id, body, cancel)
+
+    def fork(self, call: Call, thread_id: str, body: Forking) -> Response:
+        """Begin another thread with the first events of this one."""
+
+        def do() -> JSONResponse:
+            self._reading.known(thread_id)
+            fork = self._inbox.fork(thread_id, body.at, by=call.caller.by, delivery=call.delivery)
+            return self._row(fork, 201)
+
+        return self._once(call, body, do)
+
+    def _moved(
+        self, call: Call, thread_id: str, body: BaseModel, move: Callable[..., Thread]
+    ) -> Response:
+        def do() -> JSONResponse:
+            self._reading.known(thread_id)
+            return self._row(move(thread_id, by=call.caller.by, delivery=call.delivery), 200)
+
+        return self._once(call, body, do)
+
+    def _once(self, call: Call, body: BaseModel, do: Callable[[], JSONResponse]) -> Response:
+        """Do it unless it was done, and keep what is answered, refusals included."""
+
+        def answered() -> JSONResponse:
+            try:
+                return do()
+            except CallerError as error:
+                if (answer := answer_to(error)) is None:
+                    raise
+                return answer
+
+        return once(self._deps.answers, call, body, answered)
+
+    def _opening(self, call: Call, body: NewThread) -> ApiMessageReceived | HandedOver:
+        now, by = self._deps.clock.now(), call.caller.by
+        if body.agent != "rollback":
+            return ApiMessageReceived(
+                at=now, by=by, delivery=call.delivery, text=body.text, dry_run=body.dry_run
+            )
+        return HandedOver(
+            at=now,
+            by=by,
+            agent=body.agent,
+            text=body.text,
+            requesters=(by,),
+            delivery=call.delivery,
         )
+
+    def _row(self, thread: Thread, status: int) -> JSONResponse:
+        row = self._reading.row(thread)
+        headers = {"Location": f"/api/threads/{thread.id}"} if status == 201 else None
+        return JSONResponse(row.model_dump(mode="json"), status, headers)
+
+    def _told(
+        self, call: Call, thread_id: str, receipt: Receipt, is_it: Callable[[Event], bool]
+    ) -> JSONResponse:
+        """Return what became of an answer; one heard before is looked up in the thread."""
         thread = self._deps.store.load(thread_id)
         if receipt.reason_code == "duplicate":
-            heard = _heard_as(thread, delivery)
-            if isinstance(heard, AnswerRefused) and heard.request_id == body.request:
+            heard = _heard_as(thread, call.delivery)
+            if isinstance(heard, AnswerRefused):
                 receipt = Receipt(accepted=False, text=heard.text, reason_code=heard.reason_code)
-            elif not _was_settled(thread, by, body):
-                return _reused()
-        return self._told(thread, receipt)
-
-    def move(self, by: str, key: str, thread_id: str, move: str) -> JSONResponse:
-        """Do one of MOVES; raises IllegalEventError when the thread cannot."""
-        deps = self._deps
-        self.known(thread_id)
-        event = MOVES[move](at=deps.clock.now(), by=by)
-        thread = deps.inbox.hear(thread_id, event, dedupe=(self._delivery(by, key),))
-        if not any(isinstance(moved, MOVES[move]) and moved.by == by for moved in thread.events):
-            return _reused()
-        return JSONResponse(self._row(thread))
-
-    def list(self, status: Status | None, limit: int, cursor: str) -> JSONResponse:
-        """Return one page of threads, without their events."""
-        if not CURSOR.fullmatch(cursor):
-            text = "cursor is not one that was given out; begin again without it."
-            return problem(422, text, field="cursor")
-        page = self._deps.store.list(status=status or "", limit=limit, cursor=cursor)
-        rows = [self._row(self._deps.store.load(thread_id)) for thread_id in page.threads]
-        return JSONResponse({"threads": rows, "cursor": page.cursor})
-
-    def show(self, thread_id: str) -> JSONResponse:
-        """Return the whole thread as plain JSON; `request` is the open approval, question or outcome."""
-        thread = self.known(thread_id)
-        events = [event.model_dump(mode="json") for event in thread.events]
-        return JSONResponse({**self._row(thread), "events": events, "request": _open(thread)})
-
-    def environments(self) -> JSONResponse:
-        """Return what is live where."""
-        rows = self._deps.deployer.environments()
-        return JSONResponse({"environments": [_environment(row) for row in rows]})
-
-    def known(self, thread_id: str) -> Thread:
-        """Return a thread that somebody has started; raises ThreadNotFoundError."""
-        thread = self._deps.store.load(thread_id)
-        if not thread.events:
-            raise ThreadNotFoundError(f"There is no thread {thread_id[:60]!r}; nothing was done.")
-        return thread
-
-    def _answer(self, thread: Thread, by: str, delivery: str, body: Decision) -> Receipt:
-        inbox, question = self._deps.inbox, thread.standing.question
-        if question and question.question_id == body.request:
-            return inbox.answer_question(
-                thread.id, body.request, _words(body), by=by, delivery=delivery, address=by
-            )
-        return inbox.answer(
-            Answer(
-                thread=thread.id,
-                request_id=body.request,
-                digest=body.digest,
-                approved=body.approved,
-                comment=body.comment,
-                by=by,
-                channel="api",
-                address=by,
-                delivery=delivery,
-            )
-        )
-
-    def _opening(self, by: str, delivery: str, body: NewThread) -> ApiMessageReceived | HandedOver:
-        now = self._deps.clock.now()
-        if body.agent is None:
-            return ApiMessageReceived(at=now, by=by, delivery=delivery, text=body.text)
-        agent, text = body.agent, body.text
-        return HandedOver(
-            at=now, by=by, agent=agent, text=text, requesters=(by,), delivery=delivery
-        )
-
-    def _told(self, thread: Thread, receipt: Receipt) -> JSONResponse:
-        """Return what became of an answer."""
+            elif not any(map(is_it, thread.events)):
+                return reused()
         if not receipt.accepted:
             status = 403 if receipt.reason_code in FORBIDDEN else 409
             return problem(status, receipt.text, reason_code=receipt.reason_code)
-        return JSONResponse({**self._row(thread), "text": receipt.text})
-
-    def _delivery(self, by: str, key: str) -> str:
-        """Return what one call is told apart by: the caller's own key, or one of ours."""
-        return f"api:{by}:{key}" if key else f"api-once:{by}:{self._deps.clock.new_id()}"
-
-    def _row(self, thread: Thread) -> dict[str, Any]:
-        status = str(thread.status)
-        return {"id": thread.id, "status": status, "url": self._deps.url_of(thread.id)}
+        told = Told(**dict(self._reading.row(thread)), text=receipt.text)
+        return JSONResponse(told.model_dump(mode="json"))
 
 
-def _same(event: Event, stored: Event) -> Event:
-    """Return the event as it would be if it had come when the stored one did."""
-    return event.model_copy(update={"at": stored.at})
+def _answer(call: Call, thread_id: str, body: Decision) -> Answer:
+    return Answer(
+        thread=thread_id,
+        request_id=body.request,
+        digest=body.digest,
+        approved=body.approved,
+        comment=body.comment,
+        by=call.caller.by,
+        channel="api",
+        address=call.caller.by,
+        delivery=call.delivery,
+    )
 
 
 def _heard_as(thread: Thread, delivery: str) -> Event | None:
@@ -199,7 +217,7 @@ def _heard_as(thread: Thread, delivery: str) -> Event | None:
     return next(found, None)
 
 
-def _was(heard: Event | None, body: Decision) -> bool:
+def _was(heard: Event, body: Decision) -> bool:
     """Tell whether this is the decision that was heard."""
     match heard:
         case ApprovalGranted():
@@ -219,49 +237,15 @@ def _was(heard: Event | None, body: Decision) -> bool:
             return False
 
 
-def _was_settled(thread: Thread, by: str, body: Resolution) -> bool:
-    """Tell whether this person has settled this request in this way."""
-    said = (body.request, body.outcome, body.comment, by)
-    return any(
-        isinstance(event, DeployResolved)
-        and (event.request_id, event.outcome, event.comment, event.by) == said
-        for event in thread.events
-    )
+def _settles(event: Event, by: str, body: Resolution) -> bool:
+    """Tell whether this person has settled this request in this way with this event."""
+    return isinstance(event, DeployResolved) and (
+        event.request_id,
+        event.outcome,
+        event.comment,
+        event.by,
+    ) == (body.request, body.outcome, body.comment, by)
 
 
 def _words(body: Decision) -> str:
     return body.comment or ("yes" if body.approved else "no")
-
-
-def _open(thread: Thread) -> dict[str, Any] | None:
-    standing = thread.standing
-    if standing.request and standing.status in (Status.AWAITING_APPROVAL, Status.APPROVED):
-        shown = standing.request.model_dump(mode="json")
-        return {"kind": "approval", **shown, "approved_by": [g.by for g in standing.grants]}
-    if standing.request and standing.status is Status.OUTCOME_UNKNOWN:
-        return {"kind": "outcome", **standing.request.model_dump(mode="json")}
-    if standing.question:
-        shown = standing.question.model_dump(mode="json")
-        return {**shown, "kind": "question", "id": standing.question.question_id, "digest": ""}
-    return None
-
-
-def _environment(row: EnvironmentRow) -> dict[str, Any]:
-    return {
-        "service": row.service,
-        "environment": row.environment,
-        "live": row.live.model_dump(mode="json") if row.live else None,
-        "hold": row.hold.model_dump(mode="json") if row.hold else None,
-        "operation": {"id": row.operation.id, "thread": row.operation.thread}
-        if row.operation
-        else None,
-        "behind": row.behind,
-    }
-
-
-def _reused() -> JSONResponse:
-    text = (
-        "This Idempotency-Key was used for something else, so nothing was stored. "
-        "Use a new key for each request."
-    )
-    return problem(409, text, reason_code="idempotency_key_reused")

@@ -1,17 +1,21 @@
 """The web process: every inbound route on one FastAPI app; acknowledges what is stored, works nothing."""
 
-import hashlib
-
 from fastapi import APIRouter, FastAPI
 
 from deploybot.bootstrap import Bot, thread_url
 from deploybot.inbound.slack_payloads import Home
 from deploybot.outbound.slack_calls import slack_client
+from deploybot.tokens import TokenFile, hash_of
 from deploybot.vitals import look
 from deploybot.web import api, email, github, health, metrics
+from deploybot.web.api_description import describe
+from deploybot.web.bearer import Callers
 from deploybot.web.deps import Deps
+from deploybot.web.idempotency import RedisAnswers
+from deploybot.web.limits import RedisLimits
 from deploybot.web.slack import SlackDoor, slack_router
 from deploybot.web.slack_desk import SlackDesk
+from deploybot.web.stream import Stream
 from deploybot.web.watching import Watching
 
 DIALOG_SECONDS = 2
@@ -20,6 +24,7 @@ DIALOG_SECONDS = 2
 def create_app(bot: Bot) -> FastAPI:
     """Return the app; a channel without its secrets is switched off."""
     app = FastAPI(title="deploybot", docs_url=None, redoc_url=None)
+    describe(app)
     deps = deps_of(bot)
     for part in (api, github, email, health):
         app.include_router(part.router(deps))
@@ -42,13 +47,27 @@ def deps_of(bot: Bot) -> Deps:
         clock=bot.clock,
         url_of=lambda thread_id: thread_url(settings, thread_id),
         ready=lambda: _reasons(bot),
-        tokens={
-            hashlib.sha256(token.get_secret_value().encode()).hexdigest(): person
-            for person, token in settings.api_tokens.items()
-        },
+        stream=Stream(bot.store),
+        callers=_callers(bot),
+        limits=RedisLimits(
+            bot.queues.connection, reads=settings.api_reads, writes=settings.api_writes
+        ),
+        answers=RedisAnswers(bot.queues.connection),
         github_secrets=tuple(s.get_secret_value() for s in settings.github_webhook_secrets),
         email_secrets=(secret,) if secret else (),
         mail=bot.mail,
+    )
+
+
+def _callers(bot: Bot) -> Callers:
+    settings = bot.settings
+    return Callers(
+        pairs={
+            hash_of(token.get_secret_value()): person
+            for person, token in settings.api_tokens.items()
+        },
+        file=TokenFile(settings.tokens_file) if settings.tokens_file else None,
+        now=bot.clock.now,
     )
 
 

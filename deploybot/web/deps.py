@@ -1,15 +1,26 @@
 """What the routes are given, in one place; `bootstrap` fills it, `app` hands it to each router."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, Protocol
 
 from deploybot.inbox import Inbox
 from deploybot.mail import MailSettings
 from deploybot.ports import Clockwork, Deployer, People, Store
+from deploybot.web.bearer import Callers
+from deploybot.web.idempotency import Answers, MemoryAnswers
+from deploybot.web.limits import Limits, NoLimits
+from deploybot.web.stream import Stream, Watched
 
 Part = Literal["store", "clock", "workers", "queues"]
 """What is looked at before the installation counts as ready."""
+
+
+class WebStore(Store, Watched, Protocol):
+    """The store, with what only lists and followers ask of it."""
+
+    def written(self, threads: Sequence[str]) -> tuple[int | None, ...]:
+        """Return when each of these threads was last written to."""
 
 
 @dataclass(frozen=True)
@@ -20,18 +31,19 @@ class Deps:
     installation cannot work now, by what was looked at; it may raise what the store raises.
     """
 
-    store: Store
+    store: WebStore
     inbox: Inbox
     people: People
     deployer: Deployer
     clock: Clockwork
     url_of: Callable[[str], str]
     """Thread id → the address of its page."""
+    stream: Stream
+    """Follows threads for the API and the pages alike: one for the process."""
     ready: Callable[[], dict[Part, list[str]]] = dict
-    tokens: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """SHA-256 of a bearer token, in hex → person id."""
+    callers: Callers = field(default_factory=Callers)
+    limits: Limits = field(default_factory=NoLimits)
+    answers: Answers = field(default_factory=MemoryAnswers)
     github_secrets: tuple[str, ...] = field(default=(), repr=False)
     email_secrets: tuple[str, ...] = field(default=(), repr=False)
     mail: MailSettings | None = None
-    agents: tuple[str, ...] = ("deploy", "rollback")
-    """Agents to which a person may bring a matter over the API."""

@@ -1,6 +1,7 @@
 """A JSON body read strictly: no doubled keys, no NaN, no unknown fields; what it asks is `api`'s."""
 
 import json
+from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -15,18 +16,25 @@ LIMIT = 100_000
 Body = TypeVar("Body", bound=BaseModel)
 
 
-def documented(model: type[BaseModel]) -> dict[str, Any]:
-    """Return what OpenAPI says of a body that the route reads by itself."""
-    content = {"application/json": {"schema": model.model_json_schema()}}
-    return {"requestBody": {"required": True, "content": content}}
+def body_of(model: type[Body], *, optional: bool = False) -> Callable[[Request], Awaitable[Body]]:
+    """Return what reads a request's body as `model`; without a body its defaults, if `optional`.
+
+    Raises ProblemError 400, 413, 415 or 422, naming the field.
+    """
+
+    async def read(request: Request) -> Body:
+        raw = await limited(request, LIMIT)
+        if optional and not raw:
+            return model()
+        media_type = request.headers.get("content-type", "").partition(";")[0].strip().casefold()
+        if media_type != "application/json":
+            raise ProblemError(415, "Send the body as application/json; nothing was stored.")
+        return _read(raw, model)
+
+    return read
 
 
-async def json_body(request: Request, model: type[Body]) -> Body:
-    """Return the body as `model`; raises ProblemError 400, 413, 415 or 422, naming the field."""
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().casefold()
-    if media_type != "application/json":
-        raise ProblemError(415, "Send the body as application/json; nothing was stored.")
-    raw = await limited(request, LIMIT)
+def _read(raw: bytes, model: type[Body]) -> Body:
     try:
         value = json.loads(raw, object_pairs_hook=_once, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:

@@ -17,6 +17,8 @@ from deploybot.errors import (
     DuplicateError,
     IllegalEventError,
     InboundError,
+    NotAllowedError,
+    OperatorError,
     StoreUnavailableError,
     TamperedError,
     ThreadNotFoundError,
@@ -27,6 +29,7 @@ logger = logging.getLogger(__name__)
 TITLES = {
     400: "Not readable",
     401: "Not allowed in",
+    405: "No such method",
     403: "Not allowed",
     404: "Not found",
     409: "Conflict",
@@ -46,12 +49,19 @@ class ProblemError(Exception):
     """Ends a request with problem details; `detail` is a sentence for a person."""
 
     def __init__(
-        self, status: int, detail: str, *, field: str = "", headers: dict[str, str] | None = None
+        self,
+        status: int,
+        detail: str,
+        *,
+        field: str = "",
+        reason_code: str = "",
+        headers: dict[str, str] | None = None,
     ) -> None:
         super().__init__(detail)
         self.status = status
         self.detail = detail
         self.field = field
+        self.reason_code = reason_code
         self.headers = headers or {}
 
 
@@ -91,7 +101,7 @@ class ProblemRoute(APIRoute):
             except ClientDisconnect:
                 return problem(400, "The connection ended before the request did.")
             except Exception as error:
-                answer = _answer(error)
+                answer = answer_to(error)
                 if answer is None:
                     raise
                 return answer
@@ -99,11 +109,17 @@ class ProblemRoute(APIRoute):
         return guarded
 
 
-def _answer(error: Exception) -> Response | None:  # noqa: C901, PLR0911 - a case an error
+def answer_to(error: Exception) -> JSONResponse | None:  # noqa: C901, PLR0911, PLR0912 - a case an error
     """Return the answer to an expected error; None for one that nobody has thought of."""
     match error:
         case ProblemError():
-            return problem(error.status, error.detail, field=error.field, headers=error.headers)
+            return problem(
+                error.status,
+                error.detail,
+                field=error.field,
+                reason_code=error.reason_code,
+                headers=error.headers,
+            )
         case HTTPException():
             return problem(error.status_code, str(error.detail), headers=dict(error.headers or {}))
         case RequestValidationError():
@@ -112,6 +128,8 @@ def _answer(error: Exception) -> Response | None:  # noqa: C901, PLR0911 - a cas
             return problem(error.status, str(error))
         case ThreadNotFoundError():
             return problem(404, str(error))
+        case NotAllowedError():
+            return problem(403, str(error), reason_code="unknown_person")
         case IllegalEventError() | DuplicateError():
             return problem(409, str(error))
         case ConflictError():
@@ -123,19 +141,22 @@ def _answer(error: Exception) -> Response | None:  # noqa: C901, PLR0911 - a cas
         case StoreUnavailableError() | redis.RedisError():
             logger.error("the store cannot be reached", extra={"action": "store"})
             return _unavailable(STORE_DOWN)
+        case OperatorError():
+            logger.error("%s", error, extra={"action": "load"})
+            return problem(503, str(error))
         case DeployError():
             return _unavailable(f"{error} Nothing was changed.")
         case _:
             return None
 
 
-def _unavailable(detail: str) -> Response:
+def _unavailable(detail: str) -> JSONResponse:
     return problem(503, detail, headers={"Retry-After": "5"})
 
 
-def _invalid(error: RequestValidationError) -> Response:
+def _invalid(error: RequestValidationError) -> JSONResponse:
     first = error.errors()[0]
-    place = [str(part) for part in first["loc"] if part not in ("body", "query", "path")]
+    place = [str(part) for part in first["loc"] if part not in ("body", "query", "path", "header")]
     where = ".".join(place)
     if first["type"] == "json_invalid":
         return problem(400, "The body is not JSON; nothing was stored.")

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from deploybot.errors import OperatorError, StoreUnavailableError, ThreadNotFoundError
 from deploybot.events import Event
-from deploybot.thread import Thread
+from deploybot.thread import Status, Thread
 
 LOOK_SECONDS = 0.1
 """How often the store is asked what has changed, while anybody follows anything."""
@@ -55,7 +55,15 @@ class Progressed:
     entry: Mapping[str, Any]
 
 
-Item = Happened | Progressed
+@dataclass(frozen=True)
+class Stands:
+    """Where the thread stands after the events that were told; told at first and with each change."""
+
+    status: Status
+    length: int
+
+
+Item = Happened | Progressed | Stands
 
 
 @dataclass
@@ -157,7 +165,7 @@ class Stream:
             if not followed.error:
                 _check(followed.thread, after)
                 yield None
-            seen, told = after, _Told()
+            seen, told, stood = after, _Told(), None
             while True:
                 moved = followed.moved
                 if followed.error:
@@ -165,6 +173,9 @@ class Stream:
                 thread = followed.thread
                 for seq in range(seen + 1, len(thread.events) + 1):
                     yield Happened(seq, thread.events[seq - 1])
+                if (stands := Stands(thread.status, len(thread.events))) != stood:
+                    stood = stands
+                    yield stands
                 seen = len(thread.events)
                 for item in told.new(followed):
                     yield item
