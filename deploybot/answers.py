@@ -67,7 +67,7 @@ def _about_the_open_request(
             text="What you saw is not what is open now, so nothing was approved. "
             "Look at the newest card in this thread.",
         )
-    if now >= request.expires_at:
+    if now >= request.expires_at and thread.standing.status is Status.AWAITING_APPROVAL:
         return Refusal(
             reason_code="expired",
             text=f"This request expired at {request.expires_at:%H:%M} UTC; nothing was deployed. "
@@ -78,6 +78,9 @@ def _about_the_open_request(
             reason_code="already_approved",
             text="You have approved this already; someone else must approve it, too.",
         )
+    stops = not approved and thread.standing.status is Status.APPROVED
+    if stops and (request.rule.anyone_may_stop or by in request.requesters):
+        return None
     return may_answer(request, by)
 
 
@@ -102,11 +105,12 @@ def judge_settling(
         return Refusal(reason_code="closed", text=_nothing_to_settle(thread, request_id, people))
     if refusal := may_settle(request, by):
         return refusal
-    if outcome == "succeeded" and live not in (None, request.plan.sha):
+    sha = request.plans[thread.standing.part].sha
+    if outcome == "succeeded" and live not in (None, sha):
         return Refusal(
             reason_code="not_live",
             text=f"The target says that {str(live)[:SHORT]} is live and not "
-            f"{request.plan.sha[:SHORT]}, so nothing changed. Say that it failed, and deploy again.",
+            f"{sha[:SHORT]}, so nothing changed. Say that it failed, and deploy again.",
         )
     return None
 

@@ -16,10 +16,12 @@ from deploybot.events import (
     ApprovalRequested,
     Event,
     PlansShown,
+    StepChosen,
     StepFailed,
 )
 from deploybot.lines import WORTH_WAITING, jumps, lined_up
 from deploybot.next_step import Change, Deploy, DeployTogether, RollBack, to_wire
+from deploybot.pipeline import this_turn
 from deploybot.ports import Asking, Clockwork, Deployer, Store
 from deploybot.thread import Thread
 
@@ -38,7 +40,7 @@ class Proposals:
         by = f"agent:{thread.standing.agent}"
         planning = Planning(self._deployer, thread, step)
         try:
-            start_at = self._start_at(step, now)
+            start_at = self._start_at(thread, step, now)
             plans = planning.plans()
         except RefusedError as error:
             code = error.reason_code
@@ -87,12 +89,22 @@ class Proposals:
                 channel="policy",
             )
 
-    def _start_at(self, step: Change, now: datetime) -> datetime | None:
-        """Return when the change is to start; None for at once. Raises RefusedError."""
+    def _start_at(self, thread: Thread, step: Change, now: datetime) -> datetime | None:
+        """Return when the change is to start; None for at once. Raises RefusedError.
+
+        A time without a day is the next one after it was asked for; planned anew once that has
+        come, the change starts as soon as it is approved.
+        """
         if isinstance(step, RollBack) or step.at is None:
             return None
         table = self._deployer.catalog.environments.get(step.environment)
-        return parse_start(step.at, now, table.time_zone if table else "UTC")
+        asked_at = next(
+            event.at
+            for event in this_turn(thread)
+            if isinstance(event, StepChosen) and event.step == step
+        )
+        start = parse_start(step.at, asked_at, table.time_zone if table else "UTC")
+        return start if start > now else None
 
     def _countdown(self, thread: Thread, step: Change) -> int | None:
         """Return after how many seconds plain code's own roll back starts by policy; None for never."""

@@ -422,6 +422,8 @@ class Thread:
         """Which wake-up the thread needs now: none while people, a timer or nobody must move."""
         request = self.standing.request
         match self.status:
+            case _ if self.is_deploying and self.standing.stop is not None:
+                return "operate"  # what runs elsewhere is told at once
             case Status.APPROVED if request and request.start_at and not self.standing.part:
                 return None  # the clock wakes it when its time has come
             case Status.APPROVED:

@@ -21,6 +21,7 @@ from deploy.target import (
     Outcome,
     Probe,
     Report,
+    Running,
     StepDone,
     TestReport,
 )
@@ -126,6 +127,11 @@ class FakeDeployer:
     failing_tests: set[str] = field(default_factory=set)
     """Environments whose tests fail."""
     main: str = "main"
+    on_switch: Callable[[], object] | None = None
+    """Called once something is live, before it is said."""
+    elsewhere: dict[str, Running] = field(default_factory=dict)
+    """Service → how its deploys stand that run elsewhere; `finish` ends them."""
+    cancelled: list[str] = field(default_factory=list)
 
     def plan(
         self,
@@ -215,7 +221,7 @@ class FakeDeployer:
             if environment in (None, name)
         )
 
-    def run(self, order: Order, guard: Guard, report: Report) -> Outcome:
+    def run(self, order: Order, guard: Guard, report: Report) -> Outcome | Running:
         if order.approval_id in self.began:
             raise SeenApprovalError("This approval has begun once already.")
         guard()
@@ -231,9 +237,13 @@ class FakeDeployer:
             return Outcome(
                 outcome="failed", step="build", error=error, live_sha=live_sha, seconds=1.0
             )
+        if running := self.elsewhere.get(plan.service):
+            return running
         guard()
         report(StepDone("switch", ok=True, seconds=0.1))
         self.put_live(*place, plan.sha, approval_id=order.approval_id)
+        if self.on_switch:
+            self.on_switch()
         self.ended[order.approval_id] = Ended(outcome="succeeded", sha=plan.sha, live_sha=plan.sha)
         return Outcome(outcome="succeeded", live_sha=plan.sha, seconds=1.0)
 
@@ -251,14 +261,23 @@ class FakeDeployer:
         )
 
     def runs_elsewhere(self, service: str, environment: str) -> bool:
-        return False
+        return service in self.elsewhere
 
     def cancel(self, order: Order) -> None:
-        raise AssertionError(order)  # nothing runs elsewhere
+        self.cancelled.append(order.approval_id)
+
+    def finish(self, order_id: str, sha: str, *, error: str = "") -> None:
+        """End what runs elsewhere under this approval."""
+        outcome: Any = "failed" if error else "succeeded"
+        self.ended[order_id] = Ended(
+            outcome=outcome, sha=sha, live_sha=None if error else sha, error=error or None
+        )
 
     def settle(self, order: Order) -> Probe:
         if order.approval_id in self.ended:
             return self.ended[order.approval_id]
+        if order.approval_id in self.began and order.plan.service in self.elsewhere:
+            return self.elsewhere[order.plan.service]
         if order.approval_id in self.began:
             live = self.live(order.plan.service, order.plan.environment)
             return Began(last_step="build", live_sha=live.sha if live else None)

@@ -9,7 +9,7 @@ from attacks.siege import ATTACKS, Siege, filled
 from attacks.watch import all_is_well
 from yaml import YAMLError
 
-from deploybot import agent
+from deploybot import propose
 from deploybot.approvals import Rule
 from deploybot.outbound import email_rendering, slack_rich, slack_text
 from deploybot.prompting import RENDERERS, values
@@ -66,7 +66,7 @@ HOLES: dict[str, tuple[object, str, object]] = {
     "rich text that is read as mark-up": (slack_rich, "words", _as_mark_up),
     "a store that keeps secrets": (Redactor, "fact", lambda _, fact: fact),
     "progress that keeps secrets": (Redactor, "plain", lambda _, value: value),
-    "a rule that asks nobody": (agent, "rule_of", lambda *_: Rule(automatic=True)),
+    "a rule that asks nobody": (propose, "rule_of", lambda *_: Rule(automatic=True)),
     "a mail that escapes nothing": (email_rendering, "_TEMPLATES", _UNESCAPED),
 }
 
