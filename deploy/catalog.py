@@ -2,14 +2,28 @@
 
 import hashlib
 import json
+import zoneinfo
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 
 from deploy import placeholders
+from deploy.freezes import FreezeTable
+from deploy.risks import Pattern
 from deploy.target_tables import VARIABLES, TargetTable
 from deploy.values import Argv, Branch, Folder, Name, Person, Remote, Seconds, Url, Variable
+
+CheckName = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
 
 class _Table(BaseModel):
@@ -25,12 +39,24 @@ class RepositoryTable(_Table):
     github: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+$")
     """owner/name, whose pushes move this repository; without it, the address or name must fit."""
 
+    @property
+    def github_name(self) -> str | None:
+        """The repository's owner/name, as set or as its address says; None when neither does."""
+        if self.github is not None or self.url is None:
+            return self.github
+        parts = urlsplit(self.url).path.strip("/").removesuffix(".git").split("/")
+        return "/".join(parts) if len(parts) == 2 else None
+
 
 class ServiceTable(_Table):
     """One service: the repository and folder it is built from, and how it is deployed."""
 
     repository: Name
     path: Folder = ""
+    after: tuple[Name, ...] = ()
+    """Services that must be live first: at the same commit where they share its repository."""
+    risky: tuple[Pattern, ...] = ()
+    """Paths, from the repository's root, that people are told of when they change."""
     target: TargetTable
 
 
@@ -52,16 +78,47 @@ class EnvironmentTable(_Table):
     automatic: bool = False
     approve_by_mail: bool = False
     requester_may_approve: bool = False
+    fresh_sign_in: bool = True
+    """Whether approving on the pages takes somebody who signed in within the last minutes."""
     expires_seconds: int = Field(default=1800, ge=10, le=2_592_000)
     allowed_branches: tuple[Branch, ...] = ()
     verified_in: Name | None = None
+    required_checks: tuple[CheckName, ...] | Literal["all"] = ()
+    """Checks that GitHub must know as passed on the commit."""
+    max_commits: int | None = Field(default=None, ge=1, le=999)
+    over_max_commits: Literal["warn", "refuse"] = "warn"
+    confirm: bool = False
+    """Whether whoever approves must say so twice."""
+    freezes: tuple[FreezeTable, ...] = ()
     tests: Argv | None = None
     tests_path: Folder = ""
     tests_repository: Name | None = None
     tests_timeout_seconds: Seconds = 600
     tests_variables: dict[Variable, str] = VARIABLES
+    time_zone: str = "UTC"
+    roll_back_after_seconds: int | None = Field(default=None, ge=0, le=3600)
+    """After failed tests plain code rolls back by itself, this long after it said so."""
+    bake_seconds: float = Field(default=0, ge=0, le=3600)
+    """How long the health of what went live is watched before its tests run."""
     hold_after_rollback: bool = True
     hold_after_rollback_seconds: int | None = Field(default=None, ge=60)
+
+    @field_validator("time_zone")
+    @classmethod
+    def _is_a_zone(cls, name: str) -> str:
+        if name not in zoneinfo.available_timezones():
+            raise ValueError(f"there is no time zone {name!r}; write it as Europe/Berlin")
+        return name
+
+    @model_validator(mode="before")
+    @classmethod
+    def _freezes_are_local(cls, table: Any) -> Any:
+        """Let the freezes be read in the environment's time zone, where they name none."""
+        if not isinstance(table, dict) or not isinstance(table.get("freezes"), list | tuple):
+            return table
+        zone = {"time_zone": table.get("time_zone", "UTC")}
+        freezes = [{**zone, **one} if isinstance(one, dict) else one for one in table["freezes"]]
+        return {**table, "freezes": freezes}
 
     @model_validator(mode="after")
     def _can_be_met(self) -> Self:
@@ -101,6 +158,11 @@ class Catalog(_Table):
         for name, service in self.services.items():
             if service.repository not in self.repositories:
                 raise ValueError(f"services.{name}: no repository {service.repository!r}")
+            for earlier in service.after:
+                if earlier not in self.services:
+                    raise ValueError(f"services.{name}.after: no service {earlier!r}")
+            if name in self.before(name):
+                raise ValueError(f"services.{name}.after: it would have to come after itself")
         for name, environment in self.environments.items():
             self._environment_fits(name, environment)
         return self
@@ -114,10 +176,35 @@ class Catalog(_Table):
             for word, value in (("port", live.port), ("url", live.url)):
                 if word in words and value is None:
                     raise ValueError(f"{where}: its target needs {{{word}}}, so set {word}")
+        self._rules_fit(name, environment)
         if environment.verified_in is not None:
             self._earlier_environment_fits(name, environment, environment.verified_in)
         if environment.tests is not None:
             self.tests_repository(name)
+
+    def _rules_fit(self, name: str, environment: EnvironmentTable) -> None:
+        for freeze in environment.freezes:
+            strange = sorted(set(freeze.except_services) - environment.services.keys())
+            if strange:
+                raise ValueError(f"environments.{name}.freezes: no service {strange[0]!r} there")
+        for service in environment.services if environment.required_checks else ():
+            repository = self.services[service].repository
+            if self.repositories[repository].github_name is None:
+                raise ValueError(
+                    f"environments.{name}.required_checks: say whose checks, as owner/name in "
+                    f"repositories.{repository}.github"
+                )
+
+    def before(self, service: str) -> frozenset[str]:
+        """Return all services that have to be live before this one, near and far."""
+        found: set[str] = set()
+        wanted = list(self.services[service].after)
+        while wanted:
+            name = wanted.pop()
+            if name not in found and name in self.services:
+                found.add(name)
+                wanted += self.services[name].after
+        return frozenset(found)
 
     def _earlier_environment_fits(
         self, name: str, environment: EnvironmentTable, earlier_name: str
@@ -138,6 +225,14 @@ class Catalog(_Table):
                 f"environments.{name}.verified_in: {', '.join(missing)} is not in {earlier_name}"
             )
 
+    def in_order(self, services: Iterable[str]) -> tuple[str, ...]:
+        """Return the services, each once, in the order in which they go live; unknown ones last."""
+        known = list(self.services)
+        wanted = dict.fromkeys(services)
+        return tuple(
+            sorted(wanted, key=lambda name: known.index(name) if name in known else len(known))
+        )
+
     def tests_repository(self, environment: str) -> str:
         """Return the repository that holds an environment's tests; ValueError if none is named."""
         table = self.environments[environment]
@@ -151,9 +246,10 @@ class Catalog(_Table):
         """Return the SHA-256, in hex, of all settings that decide what runs and by whose leave."""
         table, place = self.services[service], self.environments[environment]
         other = {"services", "tests", "tests_path", "tests_repository", "tests_timeout_seconds"}
+        other |= {"freezes", "max_commits", "over_max_commits"}  # asked again right before a start
         settings = {
             "repository": self.repositories[table.repository].model_dump(mode="json"),
-            "service": table.model_dump(mode="json"),
+            "service": table.model_dump(mode="json", exclude={"risky"}),
             "environment": place.model_dump(mode="json", exclude=other | {"tests_variables"}),
             "live": place.services[service].model_dump(mode="json"),
         }
@@ -167,13 +263,7 @@ class Catalog(_Table):
             for name, table in self.repositories.items()
         }
         services = {
-            name: table.model_copy(
-                update={
-                    "target": table.target.model_copy(
-                        update={"base": directory / table.target.base}
-                    )
-                }
-            )
+            name: table.model_copy(update={"target": table.target.within(directory)})
             for name, table in self.services.items()
         }
         return self.model_copy(update={"repositories": repositories, "services": services})

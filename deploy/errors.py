@@ -20,6 +20,14 @@ ReasonCode = Literal[
     "time_refused",
     "in_line",
     "locked",
+    "frozen",
+    "checks_missing",
+    "checks_failed",
+    "checks_pending",
+    "service_order",
+    "too_many_commits",
+    "nobody_can_approve",
+    "facts_unavailable",
 ]
 """Why a plan may not run: stable names that programs may rely on."""
 

@@ -28,6 +28,8 @@ SECONDS = 20.0
 FETCH_SECONDS = 120.0
 COUNT_LIMIT = 1000
 """Commits between two others are counted up to here, so that the cost does not grow."""
+DIFF_SECONDS = 5.0
+LONGEST_BODY = 1000
 
 _OPTIONS = (
     "--no-pager",
@@ -54,7 +56,7 @@ _VARIABLES = {
     "GIT_ALTERNATE_OBJECT_DIRECTORIES": "",
     "GIT_SSH_COMMAND": "ssh -o BatchMode=yes",
 }
-_FIELDS = "%H%x00%an%x00%ae%x00%ct%x00%s"
+_FIELDS = "%H%x00%an%x00%ae%x00%ct%x00%s%x00%b"
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,15 @@ class Tag:
     name: str
     sha: str
     at: datetime
+
+
+@dataclass(frozen=True)
+class Changed:
+    """A file that differs between two commits, and in how many lines; none if it has no lines."""
+
+    path: str
+    added: int
+    removed: int
 
 
 class Repository:
@@ -105,12 +116,26 @@ class Repository:
     def log(self, sha: str, limit: int, path: str = "") -> tuple[Commit, ...]:
         """Return the last commits up to `sha`, newest first; only those that touched `path`."""
         paths = ("--", path) if path else ()
-        return self._commits(f"--max-count={limit:d}", "--end-of-options", checked_sha(sha), *paths)
+        told = self._told(f"--max-count={limit:d}", "--end-of-options", checked_sha(sha), *paths)
+        return tuple(commit for commit, _ in told)
 
-    def between(self, old: str, new: str, limit: int) -> tuple[Commit, ...]:
-        """Return the commits that `new` has and `old` has not, newest first."""
+    def between(self, old: str, new: str, limit: int) -> tuple[tuple[Commit, str], ...]:
+        """Return the commits that `new` has and `old` has not, newest first, and how their bodies begin."""
         span = f"{checked_sha(old)}..{checked_sha(new)}"
-        return self._commits(f"--max-count={limit:d}", "--end-of-options", span)
+        return self._told(f"--max-count={limit:d}", "--end-of-options", span)
+
+    def changed(self, old: str, new: str, path: str = "") -> tuple[Changed, ...] | None:
+        """Return the files below `path` in which two commits differ; None if that takes too long."""
+        paths = ("--", path) if path else ()
+        status, text, _ = self._run(
+            *("diff-tree", "-r", "-z", "--numstat", "--no-renames", "--no-ext-diff"),
+            *("--no-textconv", "--end-of-options", checked_sha(old), checked_sha(new), *paths),
+            seconds=DIFF_SECONDS,
+        )
+        if status != 0:
+            return None
+        rows = (row.split("\t", 2) for row in text.split("\0")[:-1])
+        return tuple(Changed(name, _lines(plus), _lines(minus)) for plus, minus, name in rows)
 
     def count_between(self, old: str, new: str) -> int:
         """Return how many commits `new` has that `old` has not, at most COUNT_LIMIT."""
@@ -169,6 +194,7 @@ class Repository:
             raise self._failed(str(error)) from error
         finally:
             process.terminate()
+            process.communicate()  # it ends, and nothing of it is left open
 
     def fetch(self) -> None:
         """Bring the mirror up to date with its `url`, making it first if need be; else do nothing."""
@@ -203,14 +229,11 @@ class Repository:
             raise self._failed(error)
         return text.strip() if status == 0 else None
 
-    def _commits(self, *arguments: str) -> tuple[Commit, ...]:
+    def _told(self, *arguments: str) -> tuple[tuple[Commit, str], ...]:
         text = self._ask("log", "-z", f"--format=tformat:{_FIELDS}", *arguments)
         words = text.split("\0")[:-1]
-        rows = zip(*[iter(words)] * 5, strict=True)
-        return tuple(
-            Commit(sha=sha, author=name[:100], email=mail[:200], at=_time(at), subject=says[:300])
-            for sha, name, mail, at, says in rows
-        )
+        rows = zip(*[iter(words)] * 6, strict=True)
+        return tuple((_commit(*fields), body[:LONGEST_BODY]) for *fields, body in rows)
 
     @property
     def _command(self) -> list[str]:
@@ -248,6 +271,14 @@ class Repository:
 
 
 _SPACES: tuple[tuple[Kind, str], ...] = (("tag", "tags"), ("branch", "heads"))
+
+
+def _commit(sha: str, name: str, mail: str, at: str, says: str) -> Commit:
+    return Commit(sha=sha, author=name[:100], email=mail[:200], at=_time(at), subject=says[:300])
+
+
+def _lines(number: str) -> int:
+    return int(number) if number.isdigit() else 0  # "-" for what is not text
 
 
 def _time(seconds: str) -> datetime:

@@ -4,6 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, StringConstraints
 
+from deploy.change import Elsewhere, Extent, PullRequest, Relation
+from deploy.checks import Check
+
 Action = Literal["deploy", "roll_back"]
 Sha = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}([0-9a-f]{24})?$")]
 """A full commit name, in lower case: 40 hex digits, or 64 in a SHA-256 repository."""
@@ -37,8 +40,9 @@ class PlannedStep(BaseModel):
 class Plan(BaseModel):
     """Everything that would run for one service in one environment, down to the commit.
 
-    `commits` are those that would come (or, for a roll back, go), newest first and capped;
-    `commits_total` counts them up to 1000.
+    `commits` are those that would come (or, when it goes back, go), newest first and capped;
+    `commits_total` counts them up to 1000. All that is not in `decides` is there for people: it
+    may be another thing a minute later, and what they agreed to is still the same.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -57,6 +61,27 @@ class Plan(BaseModel):
     checks: tuple[str, ...] = ()
     """What was checked and holds, each in a few words."""
     warnings: tuple[str, ...] = ()
+    confirm: tuple[str, ...] = ()
+    """What whoever approves must confirm on its own, a sentence each; such a request is not
+    answered by mail."""
+    relation: Relation = "ahead"
+    authors: tuple[str, ...] = ()
+    authors_total: int = 0
+    pull_requests: tuple[PullRequest, ...] = ()
+    pull_requests_total: int = 0
+    extent: Extent | None = None
+    risky: tuple[str, ...] = ()
+    """Changed files that the configuration wants people to look at."""
+    risky_total: int = 0
+    elsewhere: tuple[Elsewhere, ...] = ()
+    """What is live of this service in the other environments, in their order."""
+    required: tuple[Check, ...] = ()
+    """How the checks stand that must have passed, and where to read about them."""
+
+    @property
+    def goes_back(self) -> bool:
+        """Whether its commits would be taken back rather than go live."""
+        return self.action == "roll_back" or self.relation == "behind"
 
     def decides(self) -> dict[str, object]:
         """Return exactly what decides what runs, as JSON values: no prose, and no name of a ref."""

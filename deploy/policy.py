@@ -1,36 +1,14 @@
-"""Whether a plan may run: one chain of rules over the plan and the facts, each with its reason."""
+"""Whether a plan may run, and what people who decide should know; the rules themselves are `rules`."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
-
-from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from deploy.catalog import Catalog
 from deploy.errors import Refusal
-from deploy.locks import Hold
 from deploy.plan import SHORT, Plan
-from deploy.target import Live
+from deploy.rules import NOBODY, RULES, STANDING, Behalf, Facts, Rule, counted, size, windows
 
-
-class Facts(BaseModel):
-    """What the rules need to know about the world at the time `now`.
-
-    `verified_in_sha` is the commit that is live and verified in the environment which must come
-    first; `running` says in words which operation holds the service there, if one does.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    now: AwareDatetime
-    live: Live | None = None
-    verified_in_sha: str | None = None
-    on_allowed_branch: bool = True
-    holds: tuple[Hold, ...] = ()
-    running: str | None = None
-    requester: str | None = None
-
-
-Rule = Callable[[Plan, Facts, Catalog], Refusal | None]
+__all__ = ["NOBODY", "Behalf", "Facts"]
 
 
 def check_names(service: str, environment: str, catalog: Catalog) -> Refusal | None:
@@ -65,8 +43,16 @@ def check_environment(environment: str, catalog: Catalog) -> Refusal | None:
 
 def check(plan: Plan, facts: Facts, catalog: Catalog) -> Refusal | None:
     """Return the first reason why the plan may not run now, or None."""
-    refusals = (rule(plan, facts, catalog) for rule in RULES)
-    return next((refusal for refusal in refusals if refusal is not None), None)
+    return _first(RULES, plan, facts, catalog)
+
+
+def check_standing(plan: Plan, facts: Facts, catalog: Catalog) -> Refusal | None:
+    """Return the first reason against the plan that needs no git, target or network to be found.
+
+    For the moment of an answer: of the facts only `now`, `holds` and `behalf` are looked at.
+    """
+    refusal = check_names(plan.service, plan.environment, catalog)
+    return refusal or _first(STANDING, plan, facts, catalog)
 
 
 def passed(plan: Plan, catalog: Catalog) -> tuple[str, ...]:
@@ -79,77 +65,50 @@ def passed(plan: Plan, catalog: Catalog) -> tuple[str, ...]:
         found.append(f"live on {table.verified_in}, where its tests passed")
     if table.allowed_branches:
         found.append(f"on {' or '.join(table.allowed_branches)}")
+    if plan.required:
+        names = ", ".join(one.name[:40] for one in plan.required[:3])
+        more = f" and {len(plan.required) - 3} more" if len(plan.required) > 3 else ""
+        found.append(f"{names}{more} passed")
     return (*found, "nothing holds or changes it now")
 
 
-def _allowed_branch(plan: Plan, facts: Facts, catalog: Catalog) -> Refusal | None:
-    if plan.action == "roll_back" or facts.on_allowed_branch:
-        return None
-    branches = ", ".join(catalog.environments[plan.environment].allowed_branches)
-    return Refusal(
-        "branch_not_allowed",
-        f"{plan.sha[:SHORT]} is on none of the branches that {plan.environment} takes: {branches}. "
-        "Nothing was deployed; merge it there first.",
-    )
-
-
-def _already_live(plan: Plan, facts: Facts, catalog: Catalog) -> Refusal | None:
-    if facts.live is None or facts.live.sha != plan.sha:
-        return None
-    return Refusal(
-        "already_live",
-        f"{plan.service} {plan.sha[:SHORT]} is live on {plan.environment} already. "
-        "Nothing was deployed, and nothing needs to be.",
-    )
-
-
-def _verified_earlier(plan: Plan, facts: Facts, catalog: Catalog) -> Refusal | None:
-    earlier = catalog.environments[plan.environment].verified_in
-    if plan.action == "roll_back" or earlier is None or facts.verified_in_sha == plan.sha:
-        return None
-    return Refusal(
-        "not_verified_in",
-        f"{plan.service} {plan.sha[:SHORT]} is not live and verified on {earlier}. Nothing was "
-        f"deployed; deploy it to {earlier} first and let the tests there pass.",
-    )
-
-
-def _not_held(plan: Plan, facts: Facts, catalog: Catalog) -> Refusal | None:
+def warnings(plan: Plan, facts: Facts, catalog: Catalog) -> Iterator[str]:
+    """Yield what forbids nothing, and what people who decide should know all the same."""
+    table = catalog.environments[plan.environment]
+    for window in windows(plan, facts, catalog, stopping=False):
+        if plan.service in window.freeze.except_services:
+            continue
+        yield (
+            f"{plan.environment} is frozen until {window.told(window.ends)} "
+            f"({window.freeze.reason}); this one may pass."
+        )
     for hold in facts.holds:
-        if hold.stops(plan.action, plan.service, plan.environment, facts.now, facts.requester):
-            until = f" until {hold.expires:%Y-%m-%d %H:%M %Z}" if hold.expires else ""
-            mend = f"ask {hold.owner} to release it."
-            if hold.made_by == "rollback":
-                mend = (
-                    "once the cause is mended, an approver says "
-                    f"`unlock {plan.service} on {plan.environment}`."
-                )
-            return Refusal(
-                "environment_held",
-                f"{plan.service} on {plan.environment} is held by {hold.owner}{until}: "
-                f"{hold.reason}. Nothing was deployed; {mend}",
-            )
-    return None
+        if hold.warn_only and hold.covers(plan.service, plan.environment, facts.now):
+            yield f"{hold.owner} asks for care: {hold.reason}."
+    if table.max_commits is not None and size(plan) > table.max_commits:
+        yield (
+            f"{counted(size(plan))} at once; {plan.environment} is meant to take at most "
+            f"{table.max_commits}."
+        )
 
 
-def _nothing_running(plan: Plan, facts: Facts, catalog: Catalog) -> Refusal | None:
-    if facts.running is None:
-        return None
-    return Refusal(
-        "operation_running",
-        f"{facts.running} is running for {plan.service} on {plan.environment}. "
-        "Nothing else was started; ask again when it has ended.",
-    )
+def confirmations(plan: Plan, catalog: Catalog) -> Iterator[str]:
+    """Yield what whoever approves must confirm on its own, a sentence each."""
+    live = (plan.previous_sha or "")[:SHORT]
+    if plan.action == "deploy" and plan.relation == "behind":
+        yield (
+            f"{plan.sha[:SHORT]} is older than what is live, {live}: "
+            f"{counted(plan.commits_total)} would be taken back."
+        )
+    if plan.action == "deploy" and plan.relation in ("diverged", "gone"):
+        yield f"{plan.sha[:SHORT]} does not contain what is live, {live}: that would be lost."
+    if catalog.environments[plan.environment].confirm:
+        yield f"{plan.environment} wants everybody to look twice before it changes."
 
 
-RULES: tuple[Rule, ...] = (
-    _allowed_branch,
-    _already_live,
-    _verified_earlier,
-    _not_held,
-    _nothing_running,
-)
-"""The chain, in the order in which reasons are given."""
+def _first(rules: tuple[Rule, ...], plan: Plan, facts: Facts, catalog: Catalog) -> Refusal | None:
+    refusals = (rule(plan, facts, catalog) for rule in rules)
+    return next((refusal for refusal in refusals if refusal is not None), None)
 
 
 def _unknown(what: str, name: str, known: Iterable[str]) -> str:

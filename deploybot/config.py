@@ -295,10 +295,11 @@ def sealing_key(settings: Settings) -> bytes:
 
 def _people_exist(configuration: Configuration) -> None:
     for name, table in configuration.catalog.environments.items():
-        for person in table.approvers:
+        passing = [(f"{name}.freezes", one) for f in table.freezes for one in f.except_people]
+        for where, person in [(f"{name}.approvers", one) for one in table.approvers] + passing:
             if person not in configuration.people:
                 raise ConfigError(
-                    f"environments.{name}.approvers names {person!r}, who is not in [people]. "
+                    f"environments.{where} names {person!r}, who is not in [people]. "
                     "Nothing was started; add them there, or take the name out."
                 )
 

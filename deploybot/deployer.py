@@ -10,8 +10,8 @@ from deploy.catalog import Catalog
 from deploy.errors import Refusal, RefusedError
 from deploy.locks import Hold
 from deploy.look import Look
-from deploy.plan import SHORT, Commit, Plan
-from deploy.policy import check_environment
+from deploy.plan import SHORT, Action, Commit, Plan
+from deploy.policy import Behalf, check_environment
 from deploy.target import Guard, Live, Order, Outcome, Probe, Report, Running, TestReport
 from deploybot.ports import NOBODY, Asking, EnvironmentRow, Store
 
@@ -52,8 +52,13 @@ class CatalogDeployer:
         asking: Asking = NOBODY,
     ) -> Plan:
         """Resolve and check everything; raises RefusedError with a reason code."""
-        kind = "roll_back" if action == "roll_back" else "deploy"
-        plan = self._look.plan(kind, service, ref, environment)  # type: ignore[arg-type]
+        kind: Action = "roll_back" if action == "roll_back" else "deploy"
+        behalf = Behalf(
+            requesters=asking.requesters,
+            coming=dict(asking.coming),
+            ahead=self._ahead(service, environment, asking.thread),
+        )
+        plan = self._look.plan(kind, service, ref, environment, behalf=behalf)
         return plan.model_copy(update={"warnings": (*plan.warnings, *_hostile(plan))})
 
     def commits(self, service: str | None, ref: str | None, limit: int) -> list[dict[str, Any]]:
@@ -126,6 +131,14 @@ class CatalogDeployer:
 
     def _holds(self, service: str, environment: str) -> tuple[Hold, ...]:
         return self._store.holds()
+
+    def _ahead(self, service: str, environment: str, thread: str) -> str | None:
+        """Return in words who waits for the place and came before this thread."""
+        line = self._store.line(service, environment)
+        before = line[: line.index(thread)] if thread in line else line
+        if not before:
+            return None
+        return "Another request" if len(before) == 1 else f"{len(before)} other requests"
 
     def _running(self, service: str, environment: str) -> str | None:
         operation = self._store.operation(service, environment)

@@ -181,7 +181,7 @@ def test_commits_between_two_are_listed_and_counted(sample, repository):
     old = repository.resolve("v1.2.0").sha
     new = repository.resolve("v1.2.1").sha
 
-    assert [c.subject for c in repository.between(old, new, 2)] == [
+    assert [commit.subject for commit, _ in repository.between(old, new, 2)] == [
         "Merge pull request #35: Sell a wool blanket",
         "Sell a wool blanket",
     ]

@@ -36,13 +36,13 @@ def test_a_hold_stops_what_it_covers_while_it_lasts(changes, expected):
 
 
 def test_the_owner_of_a_hold_may_go_on_and_others_may_not():
-    assert not hold().stops("deploy", "api", "production", AT, requester="ann")
-    assert hold().stops("deploy", "api", "production", AT, requester="ben")
-    assert hold().stops("roll_back", "api", "production", AT, requester="ben")
+    assert not hold().stops("deploy", "api", "production", AT, requesters=("ann",))
+    assert hold().stops("deploy", "api", "production", AT, requesters=("ben",))
+    assert hold().stops("roll_back", "api", "production", AT, requesters=("ben",))
 
 
 def test_after_a_roll_back_nobody_deploys_and_anybody_may_go_further_back():
     made = hold(made_by="rollback", owner="ann")
 
-    assert made.stops("deploy", "api", "production", AT, requester="ann")
+    assert made.stops("deploy", "api", "production", AT, requesters=("ann",))
     assert not made.stops("roll_back", "api", "production", AT)

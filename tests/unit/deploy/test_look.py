@@ -8,9 +8,11 @@ from deploy.catalog import Catalog
 from deploy.errors import RefusedError
 from deploy.locks import Hold
 from deploy.look import Look
+from deploy.policy import Behalf
 from deploy.run import run
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
+ANN = Behalf(requesters=("ann",))
 
 
 @pytest.fixture(name="shop")
@@ -66,7 +68,7 @@ def test_going_back_by_a_deploy_is_warned_of(shop, look):
 
     plan = look.plan("deploy", "backend", "v1.0.0", "staging")
 
-    assert "does not contain what is live" in plan.warnings[0]
+    assert "older than what is live" in plan.warnings[0]
 
 
 def test_unknown_names_and_refs_have_their_codes(look):
@@ -116,8 +118,8 @@ def test_holds_and_running_operations_are_asked_for_the_very_place(shop):
     held = Look(quick(shop), clock=now, holds=holds)
     busy = Look(quick(shop), clock=now, running=lambda *_: "A deploy by Ben")
 
-    assert code(held, "deploy", "backend", "main", "staging") == "environment_held"
-    assert held.plan("deploy", "backend", "main", "staging", requester="ann").ref == "main"
+    assert code(held, "deploy", "backend", "main", "staging") == "locked"
+    assert held.plan("deploy", "backend", "main", "staging", behalf=ANN).ref == "main"
     assert code(busy, "deploy", "backend", "main", "staging") == "operation_running"
     assert set(asked) == {("backend", "staging")}
 

@@ -11,6 +11,15 @@ from deploy.target import Live
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SHA, OTHER = "a" * 40, "b" * 40
 LIVE = Live(sha=OTHER, release="r", since=AT, approval_id=None, verified=True)
+HELD = Hold(
+    service="backend",
+    environment="production",
+    owner="ann",
+    reason="rolled back",
+    at=AT,
+    made_by="rollback",
+)
+BEN = policy.Behalf(requesters=("ben",))
 HOLD = Hold(service=None, environment="production", owner="ann", reason="sale", at=AT)
 
 
@@ -37,7 +46,7 @@ def plan(action: str = "deploy") -> Plan:
 
 def facts(**changes) -> policy.Facts:
     return policy.Facts(
-        **{"now": AT, "live": LIVE, "verified_in_sha": SHA, "requester": "ben"} | changes
+        **{"now": AT, "live": LIVE, "verified_in_sha": SHA, "behalf": BEN} | changes
     )
 
 
@@ -53,7 +62,8 @@ def test_a_plan_without_a_reason_against_it_may_run(catalog):
         ({"live": LIVE.model_copy(update={"sha": SHA})}, "already_live"),
         ({"verified_in_sha": None}, "not_verified_in"),
         ({"verified_in_sha": OTHER}, "not_verified_in"),
-        ({"holds": (HOLD,)}, "environment_held"),
+        ({"holds": (HOLD,)}, "locked"),
+        ({"holds": (HELD,)}, "environment_held"),
         ({"running": "Ann's deploy of b1b1b1b"}, "operation_running"),
     ],
 )
@@ -77,7 +87,7 @@ def test_a_hold_says_whose_it_is_and_why(catalog):
     refusal = policy.check(plan(), facts(holds=(HOLD,)), catalog)
 
     assert refusal is not None
-    assert "held by ann: sale" in refusal.message
+    assert "locked by ann: sale" in refusal.message
 
 
 @pytest.mark.parametrize(
