@@ -48,18 +48,22 @@ class Ran:
     limit: Literal["time", "silence"] | None = None
 
 
+def _unnoticed() -> AbstractContextManager[Callable[[int], None]]:
+    return nullcontext(lambda _: None)
+
+
 @dataclass(frozen=True)
 class Manner:
     """How a command is treated beyond its time.
 
-    One that prints nothing for `silence_seconds` is ended. It is started inside the context that
-    `starting` gives. Before it is killed it is asked to end and may take `grace_seconds` for that,
+    One that prints nothing for `silence_seconds` is ended. It is started inside the context of
+    `starting`, which is told the number of its process, group and session. Before it is killed it is asked to end and may take `grace_seconds` for that,
     but not once the right to run has passed on (LeaseLostError).
     """
 
     silence_seconds: float | None = None
     grace_seconds: float = 0
-    starting: Callable[[], AbstractContextManager[object]] = nullcontext
+    starting: Callable[[], AbstractContextManager[Callable[[int], None]]] = _unnoticed
 
 
 QUIETLY = Manner()
@@ -111,8 +115,9 @@ def run(
     limits = _Limits(seconds, manner.silence_seconds)
     tail: deque[str] = deque(maxlen=TAIL_LINES)
     with ExitStack() as stack:
-        with manner.starting():
+        with manner.starting() as notice:
             child = stack.enter_context(_started(argv, directory, variables, subprocess.PIPE))
+            notice(child.pid)
         try:
             for line in _lines(child, limits, guard):
                 tail.append(plain(line))

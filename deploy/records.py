@@ -37,6 +37,14 @@ class StepRecord(_OfApproval):
     seconds: float
 
 
+class SpawnedRecord(_OfApproval):
+    """A command was started: its session, and since which boot of the machine that means it."""
+
+    kind: Literal["spawned"] = "spawned"
+    session: int
+    boot: str
+
+
 class SwitchedRecord(_OfApproval):
     """Another commit went live, or (None) none; `back` says that the step was a way back."""
 
@@ -112,6 +120,7 @@ class VerifiedRecord(_Record):
 
 Record = Annotated[
     BeganRecord
+    | SpawnedRecord
     | StepRecord
     | SwitchedRecord
     | IntentRecord

@@ -1,15 +1,17 @@
 """Commands of your own that deploy, roll back, and tell what is live; running one is `process`."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from deploy import placeholders, process
+from deploy import orphans, placeholders, process
 from deploy.errors import CancelledError, StepFailedError, TargetError
 from deploy.plan import SHORT, Action, PlannedStep
-from deploy.records import BeganRecord, EndedRecord, SwitchedRecord
+from deploy.records import BeganRecord, EndedRecord, SpawnedRecord, SwitchedRecord
 from deploy.refs import is_full_sha
 from deploy.target import (
+    Began,
     Ended,
     Guard,
     LogLine,
@@ -130,8 +132,10 @@ class Command(Journaled):
         )
 
     def settle(self, order: Order) -> Probe:
-        """Shut the worker out and probe; an end that the probe tells is recorded, once."""
+        """Shut the worker out, end what it left running, and probe; an end that the probe tells is recorded, once."""
         self.close(order)
+        if isinstance(super().probe(order.approval_id), Began):
+            self._end_orphans(order.approval_id)
         probe = self.probe(order.approval_id)
         if not isinstance(probe, Ended):
             return probe
@@ -162,7 +166,7 @@ class Command(Journaled):
                 manner=process.Manner(
                     silence_seconds=self.table.silence_seconds,
                     grace_seconds=process.GRACE_SECONDS,
-                    starting=lambda: self.journal.owned(order.fence),
+                    starting=lambda: self._starting(order),
                 ),
             )
         except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
@@ -175,6 +179,25 @@ class Command(Journaled):
             said = process.how(ran, limit, self.table.silence_seconds)
             text = f"{Path(argv[0]).name} {said}."
             raise StepFailedError(name, text, exit_code=ran.exit_code, tail=ran.tail)
+
+    @contextmanager
+    def _starting(self, order: Order) -> Iterator[Callable[[int], None]]:
+        """Start the command while nobody else may begin, and write down how to find it again."""
+        with self.journal.owned(order.fence) as write:
+            yield lambda session: write(
+                SpawnedRecord(
+                    at=self.clock(),
+                    approval_id=order.approval_id,
+                    session=session,
+                    boot=orphans.boot(),
+                )
+            )
+
+    def _end_orphans(self, approval_id: str) -> None:
+        """End what the command of a dead worker left running on this machine."""
+        for record in self.journal.of(approval_id):
+            if isinstance(record, SpawnedRecord) and record.boot == orphans.boot():
+                orphans.end(record.session, f"OPERATION={approval_id}")
 
     def _confirm(self, order: Order, guard: Guard, deadline: float) -> None:
         until = min(deadline, time.monotonic() + self.table.ask_timeout_seconds)
