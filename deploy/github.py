@@ -124,7 +124,7 @@ def _refused(doing: str, error: GithubException) -> BusyError | DeniedError | No
     if error.status >= 500 or error.status < 400:
         return NoAnswerError(f"GitHub could not say whether it did {doing} ({error.status}).")
     said = error.data.get("message") if isinstance(error.data, dict) else None
-    text = f"GitHub refused to {doing} ({error.status}): {str(said or 'no reason given')[:300]}."
+    text = f"GitHub refused to {doing} ({error.status}): {str(said or 'no reason')[:300].rstrip('.')}."
     return DeniedError(text, error.status)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from deploy import placeholders, process
 from deploy.catalog import Catalog
+from deploy.connections import Connections
 from deploy.errors import CancelledError, RepositoryError, StepFailedError
 from deploy.git import Repository
 from deploy.target import (
@@ -92,6 +93,7 @@ def run_tests(
     clock: Callable[[], datetime],
     guard: Guard,
     progress: Report,
+    connections: Connections | None = None,
 ) -> TestReport:
     """Run the environment's tests against what is live there.
 
@@ -102,7 +104,9 @@ def run_tests(
     table = catalog.environments[environment]
     if table.tests is None:
         return _not_run("no tests are configured")
-    targets = {name: target_of(catalog, name, environment, clock) for name in table.services}
+    targets = {
+        name: target_of(catalog, name, environment, clock, connections) for name in table.services
+    }
     live = {name: now for name, target in targets.items() if (now := target.current())}
     if not live:
         return _not_run(f"nothing is live on {environment}")

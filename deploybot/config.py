@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
 from deploy.catalog import Catalog
+from deploy.connections import Connections
 from deploy.target_tables import place_in_file
 from deploybot.errors import ConfigError
 from deploybot.model_tables import BudgetTables, ModelTable
@@ -73,6 +74,11 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("OPENAI_API_KEY", "", "key of the model's endpoint; without a key and a base address the built-in planner chooses", is_secret=True),
     Setting("OPENAI_BASE_URL", "", "address of any endpoint that speaks chat completions with JSON schemas"),
     Setting("OPENAI_MODEL", "gpt-5-mini", "the model's name there; several, separated by commas, are asked in this order"),
+    Setting("GITHUB_TOKEN", "", "a token that may read the repositories' checks, and for targets of kind github_actions also write actions, deployments and contents; from GitHub, Settings, Developer settings", is_secret=True),
+    Setting("GITHUB_API_URL", "https://api.github.com", "the REST API; that of your own GitHub server ends in /api/v3"),
+    Setting("VERCEL_TOKEN", "", "a token for targets of kind vercel; from Vercel, Account Settings, Tokens", is_secret=True),
+    Setting("VERCEL_API_URL", "https://api.vercel.com", "the REST API; another one for tests"),
+    Setting("KUBERNETES_TOKEN", "", "the token of a service account, for targets of kind kubernetes that name a server", is_secret=True),
     Setting("GITHUB_WEBHOOK_SECRET", "", "the secret that you typed into the repository's webhook page; two, separated by a comma, while you rotate it", is_secret=True),
 )  # fmt: skip
 """All environment variables that deploybot reads; the documentation lists the same."""
@@ -167,6 +173,21 @@ class Settings:
     openai_base_url: str
     openai_models: tuple[str, ...]
     github_webhook_secrets: tuple[SecretStr, ...]
+    github_token: SecretStr
+    github_api_url: str
+    vercel_token: SecretStr
+    vercel_api_url: str
+    kubernetes_token: SecretStr
+
+    def connections(self) -> Connections:
+        """Return what targets and checks need to speak to other systems."""
+        return Connections(
+            github_url=self.github_api_url.rstrip("/"),
+            github_token=self.github_token.get_secret_value(),
+            vercel_url=self.vercel_api_url.rstrip("/"),
+            vercel_token=self.vercel_token.get_secret_value(),
+            kubernetes_token=self.kubernetes_token.get_secret_value(),
+        )
 
 
 def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
@@ -225,6 +246,11 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         openai_base_url=_address("OPENAI_BASE_URL", text, ("http", "https")),
         openai_models=models if has_model else (),
         github_webhook_secrets=several("GITHUB_WEBHOOK_SECRET"),
+        github_token=SecretStr(text("GITHUB_TOKEN")),
+        github_api_url=_address("GITHUB_API_URL", text, ("http", "https")),
+        vercel_token=SecretStr(text("VERCEL_TOKEN")),
+        vercel_api_url=_address("VERCEL_API_URL", text, ("http", "https")),
+        kubernetes_token=SecretStr(text("KUBERNETES_TOKEN")),
     )
 
 

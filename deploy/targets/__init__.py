@@ -10,8 +10,22 @@ from deploy.target import Site, Target
 from deploy.targets.command import Command
 from deploy.targets.releases import Releases
 
-KINDS: dict[str, Callable[[Site], Target]] = {"releases": Releases, "command": Command}
-"""The built-in targets by the `kind` of their table; other packages bring theirs (`kinds`)."""
+
+def _github_actions(site: Site) -> Target:
+    from deploy.targets.github_actions import GitHubActionsTarget
+
+    return GitHubActionsTarget(site)
+
+
+KINDS: dict[str, Callable[[Site], Target]] = {
+    "releases": Releases,
+    "command": Command,
+    "github_actions": _github_actions,
+}
+"""The built-in targets by the `kind` of their table; other packages bring theirs (`kinds`).
+
+Those that need a client of another system import it when they are first asked for.
+"""
 
 
 def target_of(
