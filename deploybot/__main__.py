@@ -1,24 +1,53 @@
 """The command `deploybot`: turns what a person may mend into one line and an exit code."""
 
+import os
 import sys
+
+import typer
+from typer.exceptions import TyperException
 
 from deploy.errors import DeployError
 from deploybot.cli.app import app
-from deploybot.errors import DeploybotError
+from deploybot.errors import ConfigError, DeploybotError
+
+REFUSED, USAGE, INTERRUPTED = 1, 2, 130
 
 
 def main() -> int:
-    """Run a command: 0 done, 1 not as wished, 2 a setting or argument is wrong."""
+    """Run a command; `cli.exits` says what its exit code tells."""
     try:
-        app(standalone_mode=False)
+        code = app(standalone_mode=False)
     except SystemExit as ended:
-        return ended.code if isinstance(ended.code, int) else 1
+        code = ended.code if isinstance(ended.code, int) else REFUSED
+    except TyperException as error:
+        _say_misused(error)
+        code = USAGE
     except (DeploybotError, DeployError) as error:
         sys.stderr.write(f"{error}\n")
-        return 2
-    except KeyboardInterrupt:
-        return 130
-    return 0
+        code = USAGE if isinstance(error, ConfigError) else REFUSED
+    except (KeyboardInterrupt, typer.Abort):
+        code = INTERRUPTED
+    except BrokenPipeError:
+        _read_no_further()
+        code = REFUSED
+    return code if isinstance(code, int) else 0
+
+
+def _say_misused(error: TyperException) -> None:
+    """Say in a line what was typed wrong; when nothing was typed at all, show the help instead."""
+    context = getattr(error, "ctx", None)
+    text = error.format_message().rstrip(".")
+    if context is not None and type(error).__name__ == "NoArgsIsHelpError":
+        context.get_help()
+        return
+    where = context.command_path if context is not None else "deploybot"
+    end = "" if text.endswith("?") else "."
+    sys.stderr.write(f"{text}{end} `{where} --help` says how it is used.\n")
+
+
+def _read_no_further() -> None:
+    """Let the interpreter end quietly when whoever read standard output has gone."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

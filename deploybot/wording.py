@@ -201,7 +201,7 @@ def _moved(event: Event) -> Words:  # noqa: C901, PLR0911 - a case an event
 def _bound(request: ApprovalRequest) -> Iterator[str]:
     start = f", starts {request.start_at:%Y-%m-%d %H:%M} UTC" if request.start_at else ""
     yield f"open until {request.expires_at:%H:%M} UTC{start}"
-    yield f"request {request.id} · digest {request.digest}"
+    yield f"request {request.id} · digest {request.digest[:16]}"
 
 
 def _until(hold: Hold) -> str:

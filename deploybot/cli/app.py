@@ -7,21 +7,63 @@ only to read the help.
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
+from deploybot.cli import place_commands, thread_commands
 from deploybot.errors import ConfigError
 
+RUNNING = "Run it"
+CHECKING = "Check it"
+
+
+def _say_version(wanted: bool) -> None:  # noqa: FBT001 - typer's form
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"deploybot {version('deploybot')}")
+        raise typer.Exit
+
+
+_LATE = ("demo", "serve", "worker", "doctor", "manifest", "eval")
+
+
+class _AskingFirst(TyperGroup):
+    """Lists what most people come for before what operators do."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names in the order of the help."""
+        return sorted(super().list_commands(ctx), key=lambda name: name in _LATE)
+
+
 app = typer.Typer(
+    cls=_AskingFirst,
     help="Deploys software from where people already talk.",
     no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["--help", "-h"]},
 )
+app.add_typer(thread_commands.app)
+app.add_typer(place_commands.app)
 
 
-@app.command()
+@app.callback()
+def deploybot(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="say which version this is", callback=_say_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    """Deploys software from where people already talk: they ask, others approve, it deploys."""
+
+
+@app.command(rich_help_panel=RUNNING)
 def serve(
     *,
     with_worker: Annotated[
@@ -34,7 +76,7 @@ def serve(
     raise SystemExit(serving.serve(with_worker=with_worker))
 
 
-@app.command()
+@app.command(rich_help_panel=RUNNING)
 def worker() -> None:
     """Run the workers and the clock of this machine."""
     from deploybot.cli import serving
@@ -42,7 +84,7 @@ def worker() -> None:
     raise SystemExit(serving.work())
 
 
-@app.command()
+@app.command(rich_help_panel=RUNNING)
 def demo(
     *,
     exit_: Annotated[
@@ -61,36 +103,8 @@ def demo(
     raise SystemExit(command.run(state, port=port, ends=exit_))
 
 
-@app.command(name="threads")
-def threads_(
-    *,
-    status: Annotated[str, typer.Option(help="only those that stand here")] = "",
-    limit: Annotated[int, typer.Option(min=1, max=1000)] = 50,
-    as_json: Annotated[bool, typer.Option("--json", help="for scripts")] = False,
-) -> None:
-    """List threads by last activity."""
-    from deploybot.bootstrap import bot_from_environment
-    from deploybot.cli import threads
-
-    threads.list_threads(bot_from_environment(), status=status, limit=limit, as_json=as_json)
-
-
-@app.command()
-def show(
-    thread: str,
-    *,
-    as_json: Annotated[bool, typer.Option("--json", help="for scripts")] = False,
-    prompt: Annotated[bool, typer.Option("--prompt", help="exactly what the model reads")] = False,
-) -> None:
-    """Show one thread, event by event."""
-    from deploybot.bootstrap import bot_from_environment
-    from deploybot.cli import threads
-
-    threads.show_thread(bot_from_environment(), thread, as_json=as_json, prompt=prompt)
-
-
 evals = typer.Typer(invoke_without_command=True, no_args_is_help=False)
-app.add_typer(evals, name="eval")
+app.add_typer(evals, name="eval", rich_help_panel=CHECKING)
 
 
 @evals.callback()
@@ -156,7 +170,7 @@ def eval_add(
     command.add(bot_from_environment(), thread, to, name)
 
 
-@app.command()
+@app.command(rich_help_panel=CHECKING)
 def doctor() -> None:
     """Check what a new installation gets wrong; one line each, with the mend."""
     from deploybot.cli import checks
@@ -164,7 +178,7 @@ def doctor() -> None:
     raise SystemExit(checks.doctor())
 
 
-@app.command()
+@app.command(rich_help_panel=CHECKING)
 def manifest(
     url: Annotated[
         str, typer.Option(help="where Slack reaches this bot, e.g. https://deploybot.example.com")

@@ -31,6 +31,9 @@ _AGAIN = (429, 502, 503, 504)
 
 Json = dict[str, Any]
 
+OPENED = Message("opened", "", "")
+"""Not sent by anybody: a stream begins, or begins anew after it broke."""
+
 
 class RefusedError(CallerError):
     """The web process said no; `status` and `reason_code` are those of its answer."""
@@ -63,6 +66,7 @@ class Client:
     token: str = field(repr=False)
     waiting: Callable[[str], None] = field(default=lambda _: None, repr=False)
     patience: float = PATIENCE
+    timeout: float = TIMEOUT
 
     def get(self, path: str, **query: object) -> Json:
         """Return what stands there; raises RefusedError or UnreachableError."""
@@ -94,6 +98,7 @@ class Client:
             path = f"/api/threads/{quote(thread_id, safe='')}/events"
             try:
                 with self._open("GET", path, None, headers, timeout=SILENCE) as answer:
+                    yield OPENED
                     for message in messages(answer):
                         seen = message.id or seen
                         yield message
@@ -104,7 +109,7 @@ class Client:
     def _call(self, method: str, path: str, body: Json | None = None, *, key: str = "") -> Json:
         headers = {"Accept": "application/json"}
         headers |= {"Idempotency-Key": key} if key else {}
-        with self._open(method, path, body, headers, timeout=TIMEOUT) as answer:
+        with self._open(method, path, body, headers, timeout=self.timeout) as answer:
             raw = answer.read(LONGEST_ANSWER)
         return _object(raw, self.url) if raw else {}
 

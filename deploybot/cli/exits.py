@@ -44,19 +44,24 @@ SAYS: dict[Exit, str] = {
     Exit.INTERRUPTED: "Stopped by Ctrl-C; what was sent before goes on.",
 }
 
-_CHANGES = ("deploy", "deploy_together", "roll_back", "start")
+_CHANGES = ("deploy", "roll_back", "start")
+"""How the intents begin that change what is live."""
+_AS_WISHED = "already_live"
 _WAITS_FOR_PEOPLE = (Status.AWAITING_APPROVAL, Status.AWAITING_INPUT, Status.PAUSED)
 
 
 def exit_of(thread: Thread, since: int = 0) -> Exit:
     """Return what a thread has come to, by what happened behind its event number `since`."""
-    if thread.status is Status.OUTCOME_UNKNOWN:
+    return _ended(thread, since) if thread.status is Status.DONE else exit_of_status(thread.status)
+
+
+def exit_of_status(status: Status) -> Exit:
+    """Return what a thread has come to, as far as its status alone can tell."""
+    if status is Status.OUTCOME_UNKNOWN:
         return Exit.OUTCOME_UNKNOWN
-    if thread.status in _WAITS_FOR_PEOPLE:
+    if status in _WAITS_FOR_PEOPLE:
         return Exit.NEEDS_PEOPLE
-    if thread.status is not Status.DONE:
-        return Exit.STILL_RUNNING
-    return _ended(thread, since)
+    return Exit.DONE if status is Status.DONE else Exit.STILL_RUNNING
 
 
 def _ended(thread: Thread, since: int) -> Exit:
@@ -79,8 +84,8 @@ def _ended(thread: Thread, since: int) -> Exit:
                 places[_place(requests, event)] = last
             case ApprovalDenied() | ApprovalExpired() | Cancelled():
                 last = Exit.DENIED
-            case StepFailed(intent=intent) if intent in _CHANGES:
-                last = Exit.REFUSED
+            case StepFailed(intent=intent, code=code) if intent.startswith(_CHANGES):
+                last = Exit.DONE if code == _AS_WISHED else Exit.REFUSED
             case _:
                 pass
     return _worst([last, *places.values()])

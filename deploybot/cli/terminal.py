@@ -49,8 +49,13 @@ class Terminal:
         return sys.stdin.isatty() and sys.stderr.isatty() and not self.as_json
 
     def show(self, what: RenderableType) -> None:
-        """Print a result."""
-        self.out.print(what, soft_wrap=not self.out.is_terminal and isinstance(what, Text))
+        """Print a result; without the blanks behind it that only make up a terminal's table."""
+        if self.out.is_terminal:
+            self.out.print(what)
+            return
+        with self.out.capture() as captured:
+            self.out.print(what)
+        write("\n".join(line.rstrip() for line in captured.get().splitlines()))
 
     def say(self, text: str, style: str = "") -> None:
         """Print a sentence of ours as a result."""
@@ -62,18 +67,22 @@ class Terminal:
 
     def json(self, value: Any) -> None:
         """Print one JSON document."""
-        sys.stdout.write(f"{to_json(value)}\n")
-        sys.stdout.flush()
+        write(to_json(value))
 
     def json_line(self, value: Any) -> None:
         """Print one line of JSON Lines, at once."""
-        sys.stdout.write(f"{to_json(value, lines=True)}\n")
-        sys.stdout.flush()
+        write(to_json(value, lines=True))
 
 
 def indented(lines: Iterable[str], by: int = 6) -> Text:
     """Return lines of others' words, each harmless and indented."""
     return Text("\n").join(Text(f"{' ' * by}{harmless(line)}") for line in lines)
+
+
+def write(text: str) -> None:
+    """Write what is to be read as it is, such as by a program, on standard output."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
 
 
 def _console(*, stderr: bool) -> Console:

@@ -1,115 +1,119 @@
-"""`threads` and `show`: what the store holds, for people and for scripts."""
+"""`threads` and `show`: what there is and how it went, as the API tells it."""
 
-import json
-import sys
-from typing import Any, cast
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from deploybot.bootstrap import Bot
-from deploybot.errors import ThreadNotFoundError
-from deploybot.events import EVENT, Event, StepChosen
-from deploybot.next_step import to_wire
-from deploybot.thread import Thread
+from deploybot.cli import cards
+from deploybot.cli.client import Client, Json, thread_path
+from deploybot.cli.exits import Exit
+from deploybot.cli.following import Mirror
+from deploybot.cli.terminal import Terminal, one_line
+from deploybot.cli.watching import Manner, Watch, show_events
+from deploybot.thread import Status
 
-_SHOWN_ELSEWHERE = {"at", "by", "kind", "delivery"}
-LONGEST = 300
+PAGE = 200
+"""How many threads the API gives at once."""
+NARROW = 70
+"""Columns below which a table leaves out what can be done without."""
+LAST = len("12-31 23:59")
 
-
-def list_threads(bot: Bot, *, status: str, limit: int, as_json: bool) -> None:
-    """Print threads by last activity, newest first."""
-    page = bot.store.list(status=status, limit=limit)
-    threads = [bot.store.load(name) for name in page.threads]
-    if as_json:
-        print(json.dumps([_row(thread) for thread in threads], indent=2))  # noqa: T201
-        return
-    table = Table("thread", "status", "events", "last", "began with", box=None, pad_edge=False)
-    for thread in threads:
-        row = _row(thread)
-        began = Text(row["began"], overflow="ellipsis", no_wrap=True)
-        table.add_row(row["id"], row["status"], str(row["events"]), row["last"], began)
-    Console().print(table if threads else "There are no threads yet.")
+_STYLES = {
+    Status.DONE: "dim",
+    Status.AWAITING_APPROVAL: "bold yellow",
+    Status.AWAITING_INPUT: "bold yellow",
+    Status.OUTCOME_UNKNOWN: "bold red",
+}
 
 
-def show_thread(bot: Bot, thread_id: str, *, as_json: bool, prompt: bool) -> None:
-    """Print one thread: its events, or exactly what the model reads."""
-    thread = bot.store.load(thread_id)
-    if not thread.events:
-        raise ThreadNotFoundError(
-            f"There is no thread {thread_id}. `deploybot threads` lists those there are."
-        )
-    if prompt:
-        _show_prompt(bot, thread, as_json=as_json)
-    elif as_json:
-        events = [EVENT.dump_python(event, mode="json") for event in thread.events]
-        print(json.dumps({"id": thread.id, "status": thread.status, "events": events}))  # noqa: T201
-    else:
-        _show(thread)
+def list_threads(
+    terminal: Terminal, client: Client, *, status: str, limit: int, cursor: str
+) -> int:
+    """Print threads by last activity, newest first, and where the next page begins."""
+    rows: list[Json] = []
+    while len(rows) < limit:
+        wanted = min(PAGE, limit - len(rows))
+        page = client.get("/api/threads", status=status, limit=wanted, cursor=cursor)
+        rows += page["threads"]
+        cursor = str(page["cursor"])
+        if not cursor:
+            break
+    if terminal.as_json:
+        terminal.json({"threads": rows, "cursor": cursor})
+        return Exit.DONE
+    if not rows:
+        terminal.note("There are no such threads." if status else "There are no threads yet.")
+        return Exit.DONE
+    terminal.show(_table(rows, narrow=terminal.out.width < NARROW))
+    if cursor:
+        terminal.note(f"There are more: --cursor {cursor}")
+    return Exit.DONE
 
 
-def _show_prompt(bot: Bot, thread: Thread, *, as_json: bool) -> None:
-    """Print what was sent before the last step that a prompt led to, or what would be sent now."""
-    sent = [n for n, e in enumerate(thread.events) if isinstance(e, StepChosen) and e.prompt]
-    then = thread
-    note = "No prompt has been made yet; this is what a model would read now."
-    if sent:
-        then = Thread(thread.id).extended(*thread.events[: sent[-1]], head="")
-        chosen = cast("StepChosen", thread.events[sent[-1]])
-        note = f"Before event {sent[-1] + 1}, chosen by {chosen.model} from prompt {chosen.prompt}."
-    built = bot.prompt(then)
-    if sent and built.digest != chosen.prompt:
-        note += f" Templates, services or the form have changed since; they are {built.digest} now."
-    print(note, file=sys.stderr)  # noqa: T201
-    if as_json:
-        system = {"role": "system", "content": built.system}
-        print(json.dumps([system, *built.messages], indent=2, ensure_ascii=False))  # noqa: T201
-    else:
-        print(f"{built.system}\n\n{built.text}")  # noqa: T201
+def show(
+    terminal: Terminal,
+    client: Client,
+    thread_id: str,
+    *,
+    now: Callable[[], datetime],
+    manner: Manner | None,
+) -> int:
+    """Print one thread, event by event, and with a manner what happens from now on."""
+    shown = client.get(thread_path(thread_id))
+    if terminal.as_json and manner is None:
+        terminal.json(shown)
+        return Exit.DONE
+    mirror = Mirror.of(shown)
+    if not terminal.as_json:
+        count = len(shown["events"])
+        head = Text(thread_id, style="bold")
+        head.append(f"  {mirror.status}  {count} event{'' if count == 1 else 's'}", style="")
+        terminal.show(head)
+    show_events(terminal, shown)
+    if manner is not None:
+        return Watch(terminal, client, mirror, now).until_rest(manner, since=0)
+    _show_open(terminal, mirror, now())
+    return Exit.DONE
 
 
-def _show(thread: Thread) -> None:
-    console = Console(highlight=False)
-    console.print(f"[bold]{thread.id}[/bold]  {thread.status}  {len(thread.events)} events")
-    for seq, event in enumerate(thread.events, start=1):
-        line = Text(f"{seq:>3} {event.at:%H:%M:%S} ")
-        line.append(event.kind, style="bold")
-        line.append(f" · {event.by}", style="dim")
-        console.print(line)
-        for text in _body(event):
-            console.print(Text(f"      {text}"), overflow="fold")
+def _show_open(terminal: Terminal, mirror: Mirror, now: datetime) -> None:
+    if mirror.request:
+        grants = tuple(grant.by for grant in mirror.thread.standing.grants)
+        terminal.show(cards.card(mirror.request, now, grants))
+    elif mirror.question:
+        terminal.show(cards.question(mirror.question))
 
 
-def _body(event: Event) -> list[str]:
-    values: dict[str, Any] = event.model_dump(mode="json", exclude=_SHOWN_ELSEWHERE)
-    if event.kind == "step_chosen":
-        values["step"] = to_wire(event.step)
-    if event.kind == "approval_requested":
-        request = event.request
-        values = {
-            "request": request.id,
-            "change": f"{request.plan.action} {request.plan.service} on {request.plan.environment}",
-            "sha": request.plan.sha,
-            "digest": request.digest,
-            "expires_at": request.expires_at.isoformat(),
-        }
-    return [f"{key}: {_short(value)}" for key, value in values.items() if value not in ("", None)]
+def _table(rows: list[Json], *, narrow: bool) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for head, name in (("thread", "id"), ("status", "status")):
+        widest = max(len(head), *(len(str(row[name])) for row in rows))
+        table.add_column(head, no_wrap=True, min_width=widest)
+    if not narrow:
+        table.add_column("last", no_wrap=True, min_width=LAST)
+        table.add_column("by", no_wrap=True, max_width=10, overflow="ellipsis")
+    table.add_column("began with", no_wrap=True, overflow="ellipsis", ratio=1)
+    for row in rows:
+        table.add_row(*_cells(row, narrow=narrow))
+    return table
 
 
-def _short(value: object) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    text = text.replace("\n", " ⏎ ")
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}… ({len(text)} characters)"
+def _cells(row: Json, *, narrow: bool) -> list[Text]:
+    status = str(row["status"])
+    cells = [Text(one_line(str(row["id"]))), Text(status, style=_style(status))]
+    if not narrow:
+        at = str(row.get("updated") or "")[5:16].replace("T", " ")
+        cells += [Text(at), Text(_plain(row.get("by")))]
+    return [*cells, Text(_plain(row.get("title")))]
 
 
-def _row(thread: Thread) -> dict[str, Any]:
-    first, last = thread.events[0], thread.events[-1]
-    began = getattr(first, "text", "") or getattr(first, "subject", "") or first.kind
-    return {
-        "id": thread.id,
-        "status": str(thread.status),
-        "events": len(thread.events),
-        "last": f"{last.at:%Y-%m-%d %H:%M}",
-        "began": " ".join(began.split()),
-    }
+def _plain(value: Any) -> str:
+    return one_line(str(value or ""))
+
+
+def _style(status: str) -> str:
+    known = next((each for each in Status if each == status), None)
+    return _STYLES.get(known, "cyan") if known else ""

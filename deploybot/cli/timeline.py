@@ -65,11 +65,12 @@ def unknown(seq: int, stored: dict[str, Any]) -> Text:
 def _below(said: Words) -> Iterator[str]:
     quoted = harmless(said.quoted.strip())
     if len(quoted) > LONGEST:
-        quoted = f"{quoted[:LONGEST]}… ({len(said.quoted)} letters)"
-    for line in quoted.splitlines()[:MOST_LINES]:
-        yield f"“{line}" if line == quoted.splitlines()[0] else f" {line}"
-    left_out = len(said.detail) - MOST_LINES
-    if left_out > 0:
-        yield f"… {left_out} more lines"
+        quoted = f"{quoted[:LONGEST].rstrip()}… ({len(said.quoted)} letters)"
+    lines = f"“{quoted}”".splitlines() if quoted else []
+    yield from lines[:MOST_LINES]
+    if len(lines) > MOST_LINES:
+        yield f"… {len(lines) - MOST_LINES} more lines"
+    if len(said.detail) > MOST_LINES:
+        yield f"… {len(said.detail) - MOST_LINES} more lines"
     for line in said.detail[-MOST_LINES:]:
         yield one_line(line)[:LONGEST]

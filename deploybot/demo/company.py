@@ -34,11 +34,14 @@ from deploybot.demo.workspace.settings import WorkspaceSettings
 from deploybot.embedded import EmbeddedServer
 from deploybot.errors import ConfigError
 from deploybot.operations import FENCES, place
+from deploybot.reach import Reach, write_reach
 
 HOST = "127.0.0.1"
 STARTS_WITHIN = 30.0
 STOPS_WITHIN = 15.0
 MARK = "demo.json"
+YOU = "ann"
+"""Who types at the command line, unless it is said otherwise."""
 
 
 @dataclass(frozen=True)
@@ -229,6 +232,7 @@ class Company:
         path = self.directory / MARK
         path.write_text(json.dumps(access, indent=2) + "\n", encoding="utf-8")
         path.chmod(0o600)
+        write_reach(self.directory, Reach(self.access.bot, self.access.tokens, YOU))
 
     def _mailbox(self, stack: ExitStack) -> Mailbox:
         settings = MailboxSettings(
@@ -258,9 +262,10 @@ class Company:
             "DEPLOYBOT_CONFIG": access.config,
             "DEPLOYBOT_STATE_DIR": str(self.directory),
             "DEPLOYBOT_REDIS_URL": access.redis_url,
-            "DEPLOYBOT_SECRET_KEY": secrets.token_hex(32),
+            "DEPLOYBOT_SECRET_KEY": self._sealing_key(),
             "DEPLOYBOT_PORT": str(self.ports.bot),
             "DEPLOYBOT_URL": access.bot,
+            "DEPLOYBOT_SIGN_IN_BY_CHOICE": "1",
             "DEPLOYBOT_API_TOKENS": ",".join(f"{p}:{t}" for p, t in access.tokens.items()),
             "DEPLOYBOT_EMAIL_ADDRESS": configuration.MAIL_ADDRESS,
             "DEPLOYBOT_EMAIL_SECRET": access.email_secret,
@@ -272,6 +277,14 @@ class Company:
             "GITHUB_WEBHOOK_SECRET": access.github_secret,
             **self._extra,
         }
+
+    def _sealing_key(self) -> str:
+        """Make the key, and keep it where commands on this host look for it."""
+        key = secrets.token_hex(32)
+        path = self.directory / "secret.key"
+        path.touch(mode=0o600)
+        path.write_text(key, encoding="utf-8")
+        return key
 
     # -- the past ------------------------------------------------------------------
 

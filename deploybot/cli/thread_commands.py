@@ -1,0 +1,250 @@
+"""The commands about threads, with their options; what they do is written in the modules beside this one."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from deploybot.cli import completing
+from deploybot.cli.durations import seconds_of
+from deploybot.cli.options import As, Follow, Json, State, ThreadId, Timeout, Wait
+from deploybot.errors import ConfigError
+
+if TYPE_CHECKING:
+    from deploybot.cli.acting import Acting
+    from deploybot.cli.watching import Manner
+
+app = typer.Typer()
+ASKING = "Ask and answer"
+LOOKING = "Look"
+
+
+@app.command(rich_help_panel=ASKING)
+def ask(  # noqa: PLR0913 - an option each
+    words: Annotated[
+        list[str], typer.Argument(metavar="WORDS…", help="what you want; - reads standard input")
+    ],
+    *,
+    follow: Annotated[
+        bool, typer.Option("--follow/--no-follow", "-f/ ", help="watch it until it rests")
+    ] = True,
+    approve_in_terminal: Annotated[
+        bool | None,
+        typer.Option(
+            "--approve-in-terminal/--no-approve-in-terminal",
+            help="be asked right here, if you may; on a terminal you are unless you say no",
+        ),
+    ] = None,
+    wait: Wait = False,
+    timeout: Timeout = "",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="show what would run; nobody is asked, nothing runs")
+    ] = False,
+    agent: Annotated[str, typer.Option(help="who takes it: deploy or rollback")] = "",
+    state: State = None,
+    as_: As = "",
+    as_json: Json = False,
+) -> int:
+    """Ask for something, and watch what comes of it.
+
+    On a terminal you approve, deny and answer in place, as far as you may. In a script the command
+    ends when people must move, with 4; --wait stays until they have.
+    """
+    from deploybot.cli.terminal import Terminal
+
+    is_live = Terminal(as_json=as_json).is_live
+    if approve_in_terminal and not is_live:
+        raise ConfigError(
+            "--approve-in-terminal needs a terminal to type at, and no --json; nothing was sent."
+        )
+    in_place = is_live if approve_in_terminal is None else approve_in_terminal
+    manner = _manner(follow, wait=wait or in_place, timeout=timeout, in_place=in_place)
+    acting = _acting(state, as_, as_json=as_json)
+    return acting.ask(_text(words), agent=agent, dry_run=dry_run, manner=manner)
+
+
+@app.command(rich_help_panel=LOOKING)
+def threads(
+    *,
+    status: Annotated[
+        str,
+        typer.Option(help="only those that stand here", autocompletion=completing.statuses),
+    ] = "",
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="how many at most")] = 50,
+    cursor: Annotated[str, typer.Option(help="go on where the last page ended")] = "",
+    state: State = None,
+    as_: As = "",
+    as_json: Json = False,
+) -> int:
+    """List threads by last activity, newest first."""
+    from deploybot.cli import threads as command
+    from deploybot.cli.connection import connect
+    from deploybot.cli.terminal import Terminal
+
+    terminal = Terminal(as_json=as_json)
+    client = connect(terminal, state=state, person=as_)
+    return command.list_threads(terminal, client, status=status, limit=limit, cursor=cursor)
+
+
+@app.command(rich_help_panel=LOOKING)
+def show(
+    thread: ThreadId,
+    *,
+    follow: Follow = False,
+    timeout: Timeout = "",
+    prompt: Annotated[
+        bool, typer.Option("--prompt", help="exactly what the model reads; on the bot's own host")
+    ] = False,
+    state: State = None,
+    as_: As = "",
+    as_json: Json = False,
+) -> int:
+    """Show one thread, event by event."""
+    from deploybot.cli.terminal import Terminal
+
+    terminal = Terminal(as_json=as_json)
+    if prompt:
+        from deploybot.cli import prompts
+
+        return prompts.show_prompt(terminal, prompts.bot_on_this_host(state), thread)
+    from deploybot.cli import threads as command
+    from deploybot.cli.connection import connect, now
+
+    client = connect(terminal, state=state, person=as_)
+    manner = _manner(follow, wait=True, timeout=timeout)
+    return command.show(terminal, client, thread, now=now, manner=manner)
+
+
+@app.command(rich_help_panel=ASKING)
+def approve(  # noqa: PLR0913 - an option each
+    thread: ThreadId,
+    *,
+    digest: Annotated[
+        str, typer.Option(help="approve only what has this digest, or begins with it")
+    ] = "",
+    yes: Annotated[
+        bool, typer.Option("--yes", help="confirm everything that would be asked, unseen")
+    ] = False,
+    comment: Annotated[str, typer.Option(help="a word to go with it")] = "",
+    follow: Follow = False,
+    wait: Wait = False,
+    timeout: Timeout = "",
+    state: State = None,
+    as_: As = "",
+    as_json: Json = False,
+) -> int:
+    """Approve exactly what is open in a thread.
+
+    On a terminal it is shown first, and each sentence that needs it is confirmed on its own. A
+    script names what somebody has seen with --digest.
+    """
+    manner = _manner(follow, wait=wait, timeout=timeout)
+    acting = _acting(state, as_, as_json=as_json)
+    return acting.approve(thread, digest=digest, yes=yes, comment=comment, manner=manner)
+
+
+@app.command(rich_help_panel=ASKING)
+def deny(
+    thread: ThreadId,
+    reason: Annotated[
+        list[str] | None, typer.Argument(metavar="REASON…", help="the bot reads it")
+    ] = None,
+    *,
+    follow: Follow = False,
+    wait: Wait = False,
+    timeout: Timeout = "",
+    state: State = None,
+    as_: As = "",
+    as_json: Json = False,
+) -> int:
+    """Deny what is open in a thread, and say why: the bot reads it and proposes anew."""
+    manner = _manner(follow, wait=wait, timeout=timeout)
+    acting = _acting(state, as_, as_json=as_json)
+    return acting.deny(thread, _text(reason or []), manner=manner)
+
+
+@app.command(rich_help_panel=ASKING)
+def reply(
+    thread: ThreadId,
+    words: Annotated[
+        list[str], typer.Argument(metavar="WORDS…", help="an answer; - reads standard input")
+    ],
+    *,
+    follow: Follow = False,
+    wait: Wait = False,
+    timeout: Timeout = "",
+    state: State = None,
+    as_: As = "",
+    as_json: Json = False,
+) -> int:
+    """Answer the open question of a thread, or say something there."""
+    manner = _manner(follow, wait=wait, timeout=timeout)
+    acting = _acting(state, as_, as_json=as_json)
+    return acting.reply(thread, _text(words), manner=manner)
+
+
+@app.command(rich_help_panel=ASKING)
+def pause(thread: ThreadId, *, state: State = None, as_: As = "", as_json: Json = False) -> int:
+    """Stop a thread where it stands: it hears, and starts nothing."""
+    return _acting(state, as_, as_json=as_json).move(thread, "pause")
+
+
+@app.command(rich_help_panel=ASKING)
+def resume(thread: ThreadId, *, state: State = None, as_: As = "", as_json: Json = False) -> int:
+    """Let a paused thread go on from where it stood."""
+    return _acting(state, as_, as_json=as_json).move(thread, "resume")
+
+
+@app.command(rich_help_panel=ASKING)
+def cancel(
+    thread: ThreadId,
+    *,
+    reason: Annotated[str, typer.Option(help="why, for those who read it later")] = "",
+    state: State = None,
+    as_: As = "",
+    as_json: Json = False,
+) -> int:
+    """End a thread; a deploy that runs is asked to stop at its next safe step."""
+    body = {"reason": reason} if reason else None
+    return _acting(state, as_, as_json=as_json).move(thread, "cancel", body)
+
+
+@app.command(rich_help_panel=ASKING)
+def fork(
+    thread: ThreadId,
+    *,
+    at: Annotated[int, typer.Option(min=1, help="how many of its events to begin with")],
+    state: State = None,
+    as_: As = "",
+    as_json: Json = False,
+) -> int:
+    """Begin a new thread with the first events of another; nothing is open in it."""
+    return _acting(state, as_, as_json=as_json).fork(thread, at)
+
+
+def _acting(state: Path | None, person: str, *, as_json: bool) -> "Acting":
+    from deploybot.cli.acting import Acting
+    from deploybot.cli.connection import connect, now
+    from deploybot.cli.terminal import Terminal
+
+    terminal = Terminal(as_json=as_json)
+    return Acting(terminal, connect(terminal, state=state, person=person), now)
+
+
+def _manner(
+    follow: bool,  # noqa: FBT001 - whether there is one at all
+    *,
+    wait: bool,
+    timeout: str,
+    in_place: bool = False,
+) -> "Manner | None":
+    from deploybot.cli.watching import Manner
+
+    seconds = seconds_of(timeout) if timeout else None
+    return Manner(in_place=in_place, waits=wait, seconds=seconds) if follow else None
+
+
+def _text(words: list[str]) -> str:
+    """Return what was typed as words, or what came in on standard input."""
+    return sys.stdin.read() if words == ["-"] else " ".join(words)
