@@ -10,7 +10,6 @@ import logging
 import threading
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -21,7 +20,6 @@ from deploybot.queue import PREFIX
 
 SUMS = f"{PREFIX}metrics"
 LONGEST_LABEL = 80
-FLUSH_SECONDS = 2.0
 MOST_GATHERED = 20_000
 """So many different sums are gathered at most while Redis is away; the rest is not counted."""
 
@@ -78,24 +76,6 @@ class Meter:
             with self._lock:
                 for name, amount in gathered.items():
                     self._gathered[name] += amount
-
-    @contextmanager
-    def flushing(self) -> Iterator[None]:
-        """Flush every two seconds for as long as the block lasts, and at its end."""
-        ended = threading.Event()
-
-        def work() -> None:
-            while not ended.wait(FLUSH_SECONDS):
-                self.flush()
-
-        thread = threading.Thread(target=work, name="metrics", daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            ended.set()
-            thread.join(FLUSH_SECONDS)
-            self.flush()
 
     def read(self) -> tuple[Sums, ...]:
         """Return everybody's sums; raises redis.RedisError."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from deploybot.approvals import POLICY
 from deploybot.events import (
     ApprovalDenied,
     ApprovalExpired,
@@ -142,7 +143,7 @@ def told(before: Thread, grown: Thread) -> tuple[Told, ...]:
 
 def _ends(turn: Turn, standing: Standing, now: Standing, event: Event) -> Iterator[Told]:
     request = standing.request
-    if isinstance(event, Inbound):
+    if isinstance(event, Inbound) and event.by != POLICY:
         about: Attributes = {"deploybot.event": event.kind}
         yield Told(turn, f"hear {event.kind}", event.at, event.at, about)
     match event:
@@ -151,7 +152,9 @@ def _ends(turn: Turn, standing: Standing, now: Standing, event: Event) -> Iterat
             start = chosen.at if chosen else event.at
             yield Told(turn, "propose", start, event.at, {"deploybot.request": asked.id})
         case ApprovalGranted() | ApprovalDenied() | ApprovalExpired() | ApprovalSuperseded() if (
-            request and standing.status is Status.AWAITING_APPROVAL and standing != now
+            request is not None
+            and standing.status is Status.AWAITING_APPROVAL
+            and not request.rule.automatic
         ):
             if now.status is not Status.AWAITING_APPROVAL:
                 start = request.expires_at - timedelta(seconds=request.rule.expires_seconds)

@@ -22,7 +22,7 @@ from deploybot.queue import CLOCK_SEEN, QUEUES
 from deploybot.store import status_key
 from deploybot.thread import Status
 
-NAMES = tuple(QUEUES.values())
+NAMES = tuple(dict.fromkeys(QUEUES.values()))
 _MICROSECONDS = 1_000_000
 
 

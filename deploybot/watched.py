@@ -5,6 +5,7 @@ wrong with the telling goes into the log: no append, no model's answer and no de
 """
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -22,6 +23,8 @@ from deploybot.ports import Choice, Model, Prompt
 from deploybot.store import RedisStore
 from deploybot.thread import Thread
 from deploybot.tracing import NoTracer, Tracer, told
+
+FLUSH_SECONDS = 2.0
 
 logger = logging.getLogger(__name__)
 
@@ -72,6 +75,24 @@ class Watch:
         """Hand over what was gathered."""
         self.meter.flush()
         self.tracer.flush()
+
+    @contextmanager
+    def flushing(self) -> Iterator[None]:
+        """Hand over every two seconds for as long as the block lasts, and at its end."""
+        ended = threading.Event()
+
+        def work() -> None:
+            while not ended.wait(FLUSH_SECONDS):
+                self.flush()
+
+        thread = threading.Thread(target=work, name="watch", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join(FLUSH_SECONDS)
+            self.flush()
 
 
 class WatchedStore(RedisStore):

@@ -31,7 +31,7 @@ def serve(*, with_worker: bool) -> int:
         if not settings.redis_url:
             stack.enter_context(EmbeddedServer.start(settings.state_dir / "redis"))
         bot = build_bot(settings, configuration)
-        stack.enter_context(bot.watch.meter.flushing())
+        stack.enter_context(bot.watch.flushing())
         if with_worker:
             stack.enter_context(_workers())
         config = uvicorn.Config(

@@ -1,11 +1,37 @@
+import time
+from collections.abc import Iterator
+
 import pytest
+import redis
 from office import DEAD, Office
+from redis_server import emptied, running_server
 from story import Story
+
+from deploybot.queue import CLOCK_SEEN
+from deploybot.vitals import NAMES
+from deploybot.web import health
 
 
 @pytest.fixture
 def office(story: Story) -> Office:
     return Office(story)
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    with running_server() as url:
+        yield url
+
+
+@pytest.fixture
+def connection(url: str) -> redis.Redis:
+    """Return a store at whose side everything works."""
+    connection = emptied(url)
+    for queue in NAMES:
+        connection.sadd(f"rq:workers:{queue}", f"rq:worker:{queue}")
+        connection.set(f"rq:worker:{queue}", "alive")
+    connection.set(CLOCK_SEEN, f"{time.time():.6f}")
+    return connection
 
 
 def test_a_running_process_is_healthy_and_ready(office: Office) -> None:
@@ -16,7 +42,7 @@ def test_a_running_process_is_healthy_and_ready(office: Office) -> None:
 
 
 def test_a_process_that_could_lose_threads_is_not_ready_and_says_why(office: Office) -> None:
-    client = office.client(ready=lambda: ("appendonly must be yes",))
+    client = office.client(ready=lambda: {"store": ["appendonly must be yes"]})
 
     answer = client.get("/readyz")
 
@@ -24,9 +50,70 @@ def test_a_process_that_could_lose_threads_is_not_ready_and_says_why(office: Off
     assert client.get("/healthz").status_code == 200
 
 
-@pytest.mark.parametrize("error", [*DEAD, OSError("gone")])
+@pytest.mark.parametrize("error", [*DEAD, OSError("gone"), redis.ResponseError("MISCONF")])
 def test_a_process_without_its_store_is_not_ready(office: Office, error: Exception) -> None:
-    def ready() -> tuple[str, ...]:
+    def ready() -> health.Reasons:
         raise error
 
-    assert office.client(ready=ready).get("/readyz").status_code == 503
+    answer = office.client(ready=ready).get("/readyz")
+
+    assert answer.status_code == 503
+    assert answer.json()["checks"]["clock"] == "unknown"
+
+
+def test_one_part_can_be_asked_for_alone(office: Office) -> None:
+    client = office.client(ready=lambda: {"workers": ["no worker serves threads"]})
+
+    assert client.get("/readyz").status_code == 503
+    assert client.get("/readyz?only=store").status_code == 200
+    assert client.get("/readyz?only=workers").status_code == 503
+    assert client.get("/readyz?only=luck").status_code == 422
+
+
+def test_where_everything_works_there_is_no_reason(connection: redis.Redis) -> None:
+    assert not any(health.reasons(connection).values())
+
+
+def test_a_clock_that_stopped_or_never_ticked_is_a_reason(connection: redis.Redis) -> None:
+    connection.set(CLOCK_SEEN, f"{time.time() - 75:.6f}")
+    (late,) = health.reasons(connection)["clock"]
+    connection.delete(CLOCK_SEEN)
+    (never,) = health.reasons(connection)["clock"]
+
+    assert late.startswith("the clock has not ticked for 75 s")
+    assert never.startswith("the clock has never ticked")
+
+
+def test_a_queue_that_nobody_serves_is_a_reason(connection: redis.Redis) -> None:
+    connection.delete("rq:worker:deliveries")
+
+    (missing,) = health.reasons(connection)["workers"]
+
+    assert missing == "no worker serves deliveries: start `deploybot worker`"
+
+
+@pytest.mark.parametrize(("queue", "reasons"), [("threads", 1), ("operations", 0)])
+def test_a_wake_up_that_waits_too_long_is_a_reason_but_not_behind_a_long_deploy(
+    connection: redis.Redis, queue: str, reasons: int
+) -> None:
+    waits_since = time.strftime("%Y-%m-%dT%H:%M:%S.000000Z", time.gmtime(time.time() - 90))
+    connection.rpush(f"rq:queue:{queue}", "j1")
+    connection.hset("rq:job:j1", "enqueued_at", waits_since)
+
+    found = health.reasons(connection)["queues"]
+
+    assert len(found) == reasons
+    for text in found:
+        assert text.startswith("threads does not move: its first wake-up has waited for 9")
+
+
+def test_a_store_that_takes_no_writes_is_no_store(office: Office, connection: redis.Redis) -> None:
+    connection.config_set("min-replicas-to-write", 1)
+    try:
+        client = office.client(ready=lambda: health.reasons(connection))
+        answer = client.get("/readyz")
+    finally:
+        connection.config_set("min-replicas-to-write", 0)
+
+    assert answer.status_code == 503
+    assert answer.json()["checks"]["store"].startswith("the store takes no writes")
