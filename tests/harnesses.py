@@ -3,9 +3,16 @@
 from importlib import import_module
 
 from local_harnesses import CommandHarness, ReleasesHarness, ToldCommandHarness
+from remote_harnesses import GitHubHarness, PlainGitHubHarness
 from target_harness import Harness
 
-HARNESSES: list[type[Harness]] = [ReleasesHarness, CommandHarness, ToldCommandHarness]
+HARNESSES: list[type[Harness]] = [
+    ReleasesHarness,
+    CommandHarness,
+    ToldCommandHarness,
+    GitHubHarness,
+    PlainGitHubHarness,
+]
 
 
 def brought(name: str) -> type[Harness]:

@@ -53,7 +53,8 @@ class GitHubApi(LoopbackApi):
     """One repository; a run ends after `takes` looks at it, as `ends_as`.
 
     `hidden` hides a new run from that many looks. `details` is whether a dispatch names its run:
-    "given" (200), "none" (204), or "unknown" (422 for the parameter, as older servers do).
+    "given" (200), "none" (204), or "unknown" (422 for the parameter, as older servers do). A run
+    that `says` something shows another step at each look.
     """
 
     def __init__(self, repository: str = "acme/shop", workflow: str = "deploy.yml") -> None:
@@ -68,6 +69,7 @@ class GitHubApi(LoopbackApi):
         self.checks: dict[str, list[dict[str, Any]]] = {}
         self.commit_statuses: dict[str, list[dict[str, Any]]] = {}
         self.takes, self.ends_as, self.hidden, self.details = 2, "success", 0, "given"
+        self.says = False
         self._ids = count(1001)
 
     def rate_limited(self, kind: Kind) -> Answer:
@@ -85,7 +87,7 @@ class GitHubApi(LoopbackApi):
         if asked.path.startswith("/blob/"):
             if "authorization" in asked.headers:
                 self.violations.append("the token was shown to where the log is kept")
-            return Answer(200, b"\x1b[36;1mcompiling\x1b[0m\nerror: it does not fit\n")
+            return Answer(200, b"\x1b[36;1mcompiling\x1b[0m\nthere is no such thing as a free deploy\n")
         if TOKEN not in asked.headers.get("authorization", ""):
             return Answer(401, {"message": "Bad credentials"})
         route = DESCRIPTION.route(asked.method, asked.path)
@@ -247,7 +249,9 @@ class GitHubApi(LoopbackApi):
 
     def _job(self, run: Run) -> dict[str, Any]:
         ended = run.status == "completed"
-        step = {"name": "Roll out", "number": 2, "status": run.status, "conclusion": run.conclusion}
+        number = 2 + (run.looks if self.says else 0)
+        step = {"name": "Roll out", "number": number, "status": run.status}
+        step["conclusion"] = run.conclusion
         done = {"name": "Set up", "number": 1, "status": "completed", "conclusion": "success"}
         return {
             "id": run.id * 10,
