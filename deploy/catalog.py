@@ -100,6 +100,8 @@ class EnvironmentTable(_Table):
     """After failed tests plain code rolls back by itself, this long after it said so."""
     bake_seconds: float = Field(default=0, ge=0, le=3600)
     """How long the health of what went live is watched before its tests run."""
+    offer_after_hours: float | None = Field(default=None, gt=0)
+    """Commits that could be here and are not after so long start a thread that offers the deploy."""
     hold_after_rollback: bool = True
     hold_after_rollback_seconds: int | None = Field(default=None, ge=60)
 

@@ -137,6 +137,17 @@ class Look:
         except DeployError:
             return None
 
+    def missing(self, service: str, environment: str, limit: int) -> tuple[Commit, ...]:
+        """Return the newest commits of the default branch that are not live, newest first."""
+        live, repository = self.live(service, environment), self.repository(service)
+        try:
+            head = repository.resolve(self._repository_table(service).default_branch).sha
+            if live is None or not repository.has(live.sha):
+                return ()
+            return tuple(commit for commit, _ in repository.between(live.sha, head, limit))
+        except DeployError:
+            return ()
+
     def target(self, service: str, environment: str) -> Target:
         """Return the target of a service; raises RefusedError for names that are not known."""
         refusal = policy.check_names(service, environment, self.catalog)

@@ -24,6 +24,7 @@ from deploybot.config import (
 from deploybot.embedded import url_of
 from deploybot.errors import DeliveryError
 from deploybot.failpoints import FailingStore
+from deploybot.holding import Holding
 from deploybot.inbox import Inbox
 from deploybot.mail import MailSettings
 from deploybot.meter import Meter
@@ -39,6 +40,7 @@ from deploybot.outbound.slack import SlackChannel
 from deploybot.outbound.slack_calls import slack_client
 from deploybot.outbound.smtp import SmtpSettings
 from deploybot.outbox import Channel, tellings
+from deploybot.overview import RedisHeads, RedisOverview
 from deploybot.pacing import RedisPacing
 from deploybot.ports import Clockwork, Deployer, Model, People, Prompt
 from deploybot.prompting import build
@@ -47,6 +49,7 @@ from deploybot.queue import Queues
 from deploybot.redaction import Redactor, secrets_in
 from deploybot.redis_safety import client, require_safe
 from deploybot.store import RedisStore
+from deploybot.surveys import Surveyor
 from deploybot.thread import Thread
 from deploybot.tracing import NoTracer, Tracer
 from deploybot.watched import Watch, WatchedDeployer, WatchedModel, WatchedStore
@@ -65,9 +68,12 @@ class Bot:
     people: People
     clock: Clockwork
     inbox: Inbox
+    holding: Holding
     deployer: Deployer
     agent: Agent
     operator: Operator
+    surveyor: Surveyor
+    overview: RedisOverview
     channels: tuple[Channel, ...]
     prompt: Callable[[Thread], Prompt]
     mail: MailSettings | None
@@ -135,11 +141,12 @@ def build_bot(settings: Settings, configuration: Configuration) -> Bot:
     )
     if isinstance(store, WatchedStore):
         store.watch = watch
-    deployer = WatchedDeployer(configuration.catalog, store, now)
+    deployer = WatchedDeployer(configuration.catalog, store, now, settings.connections())
     deployer.watch = watch
     prompt = prompt_builder(configuration, settings.prompts_dir, settings.renderer)
     planners = chain(settings, configuration, RedisTally(connection), watch)
     mail = mail_settings(settings, configuration, key)
+    overview = RedisOverview(connection, store, now)
     return Bot(
         settings=settings,
         configuration=configuration,
@@ -148,6 +155,7 @@ def build_bot(settings: Settings, configuration: Configuration) -> Bot:
         people=people,
         clock=clock,
         inbox=Inbox(store, people, clock),
+        holding=Holding(store, configuration.catalog, people, clock),
         deployer=deployer,
         agent=Agent(
             store=store,
@@ -158,6 +166,15 @@ def build_bot(settings: Settings, configuration: Configuration) -> Bot:
             wants_facts=planners.asks_a_model,
         ),
         operator=Operator(store=store, deployer=deployer, clock=clock, lease=lease),
+        surveyor=Surveyor(
+            store=store,
+            deployer=deployer,
+            people=people,
+            clock=clock,
+            heads=RedisHeads(connection),
+            keep=overview.keep,
+        ),
+        overview=overview,
         channels=tuple(_channels(settings, configuration, store, people, mail)),
         prompt=prompt,
         mail=mail,
@@ -277,7 +294,7 @@ def _channels(
                 client=slack_client(token, settings.slack_api_url),
                 channel=configuration.slack.channel,
                 people=people,
-                url_of=no_page,
+                url_of=partial(page_url, settings),
                 alias=store.name,
                 progress=store.progress,
                 now=now,
@@ -290,7 +307,7 @@ def _channels(
                 SmtpSettings.from_url(smtp),
                 mail,
                 people=people,
-                url_of=no_page,
+                url_of=partial(page_url, settings),
                 alias=store.name,
                 now=now,
             )
@@ -298,14 +315,14 @@ def _channels(
     return channels
 
 
-def no_page(thread_id: str) -> str:
-    """Return the address of a thread's page for people: "", as there are no pages yet."""
-    return ""
+def page_url(settings: Settings, thread_id: str) -> str:
+    """Return the address of a thread's page for people; "" when nobody said where we are reached."""
+    return thread_url(settings, thread_id) if settings.url else ""
 
 
 def thread_url(settings: Settings, thread_id: str) -> str:
-    """Return where the API shows a thread; a path when the web process' address is not set."""
-    return f"{settings.url}/api/threads/{thread_id}"
+    """Return where a thread's page is; a path when the web process' address is not set."""
+    return f"{settings.url}/threads/{thread_id}"
 
 
 def now() -> datetime:

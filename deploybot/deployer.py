@@ -2,18 +2,25 @@
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from deploy import run as running
 from deploy.catalog import Catalog
-from deploy.errors import Refusal, RefusedError
+from deploy.connections import Connections
+from deploy.errors import DeployError, Refusal, RefusedError
 from deploy.locks import Hold
 from deploy.look import Look
 from deploy.plan import SHORT, Action, Commit, Plan
 from deploy.policy import Behalf, check_environment
+from deploy.records import SwitchedRecord
 from deploy.target import Guard, Live, Order, Outcome, Probe, Report, Running, TestReport
-from deploybot.ports import NOBODY, Asking, EnvironmentRow, Store
+from deploybot.ports import NOBODY, Asking, EnvironmentRow, Head, Store
+
+MISSING = 20
+"""How many commits that are not live yet are told."""
+MOST_COUNTED = 1000
 
 _ORDERS = re.compile(
     r"</?[a-z]+_[a-z_]+>|<!(?:channel|here|everyone)>|\bapproved: *(?:true|yes)\b"
@@ -29,13 +36,29 @@ _HIDDEN = re.compile(
 
 
 class CatalogDeployer:
-    """Implements ports.Deployer with git and the targets of one catalog."""
+    """Implements ports.Deployer with git and the targets of one catalog.
 
-    def __init__(self, catalog: Catalog, store: Store, now: Callable[[], datetime]) -> None:
+    `connections` are what targets and checks need to speak to other systems.
+    """
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        store: Store,
+        now: Callable[[], datetime],
+        connections: Connections | None = None,
+    ) -> None:
         self._catalog = catalog
         self._store = store
         self._now = now
-        self._look = Look(catalog, clock=now, holds=self._holds, running=self._running)
+        self._connections = connections or Connections()
+        self._look = Look(
+            catalog,
+            clock=now,
+            connections=self._connections,
+            holds=self._holds,
+            running=self._running,
+        )
 
     @property
     def catalog(self) -> Catalog:
@@ -81,22 +104,57 @@ class CatalogDeployer:
         if environment is not None and (refusal := check_environment(environment, self._catalog)):
             raise RefusedError(refusal)
         holds = self._store.holds()
-        now = self._now()
         return tuple(
-            EnvironmentRow(
-                service=service,
-                environment=name,
-                live=self._look.live(service, name),
-                hold=next((hold for hold in holds if hold.covers(service, name, now)), None),
-                operation=self._store.operation(service, name),
-                behind=self._look.behind(service, name),
-            )
+            self._row(service, name, holds)
             for name, table in sorted(
                 self._catalog.environments.items(), key=lambda item: item[1].order
             )
             if environment in (None, name)
             for service in table.services
         )
+
+    def _row(self, service: str, environment: str, holds: tuple[Hold, ...]) -> EnvironmentRow:
+        now = self._now()
+        row = EnvironmentRow(
+            service=service,
+            environment=environment,
+            live=None,
+            hold=next((hold for hold in holds if hold.covers(service, environment, now)), None),
+            operation=self._store.operation(service, environment),
+            line=self._store.line(service, environment),
+        )
+        try:
+            target = self._look.target(service, environment)
+            live = target.current()
+            ours = next((r.sha for r in target.records() if isinstance(r, SwitchedRecord)), None)
+        except DeployError as error:
+            return replace(row, problem=str(error))
+        behind = self._look.behind(service, environment)
+        missing = self._look.missing(service, environment, MOST_COUNTED) if behind else ()
+        return replace(
+            row,
+            live=live,
+            ours=ours,
+            behind=behind,
+            missing=missing[:MISSING],
+            waiting_since=missing[-1].at if missing else None,
+        )
+
+    def heads(self) -> tuple[Head, ...]:
+        """Return where the default branches stand, fetched anew; those that cannot be read are left out."""
+        found = []
+        for name, table in self._catalog.repositories.items():
+            service = next(
+                (s for s, t in self._catalog.services.items() if t.repository == name), None
+            )
+            if service is None:
+                continue
+            try:
+                (commit,) = self._look.log(service, None, 1)
+            except (DeployError, ValueError):
+                continue
+            found.append(Head(name, table.default_branch, commit))
+        return tuple(found)
 
     def run(self, order: Order, guard: Guard, report: Report) -> Outcome | Running:
         """Carry the order out, once."""
@@ -118,7 +176,12 @@ class CatalogDeployer:
     def test(self, environment: str, guard: Guard) -> TestReport:
         """Run the environment's end-to-end tests, and mark what is live verified if they pass."""
         return running.run_tests(
-            self._catalog, environment, clock=self._now, guard=guard, progress=lambda _: None
+            self._catalog,
+            environment,
+            clock=self._now,
+            guard=guard,
+            progress=lambda _: None,
+            connections=self._connections,
         )
 
     def _or_first(self, service: str | None) -> str:
@@ -153,6 +216,11 @@ def _hostile(plan: Plan) -> Iterator[str]:
             yield f"{commit.sha[:SHORT]} contains text that looks like commands to the bot."
         elif _HIDDEN.search(words):
             yield f"{commit.sha[:SHORT]} contains characters that nobody can see."
+    for merged in plan.pull_requests:
+        if _ORDERS.search(merged.title):
+            yield f"The title of #{merged.number} contains text that looks like commands to the bot."
+        elif _HIDDEN.search(merged.title):
+            yield f"The title of #{merged.number} contains characters that nobody can see."
 
 
 def _commit(commit: Commit) -> dict[str, Any]:

@@ -99,7 +99,8 @@ class Operator:
             part=part,
         )
         try:
-            thread = self._store.append(thread, started, claim=operation)
+            alias = f"operation:{operation.id}"
+            thread = self._store.append(thread, started, claim=operation, aliases=(alias,))
         except ClaimRefusedError as error:
             return self._store.append(
                 thread, self._refused(thread, plan, "operation_running", str(error))

@@ -10,14 +10,23 @@ from typing import Any, Literal, Protocol
 
 from deploy.catalog import Catalog
 from deploy.locks import Hold
-from deploy.plan import Plan
+from deploy.plan import Commit, Plan
 from deploy.target import Guard, Live, Order, Outcome, Probe, Report, Running, TestReport
 from deploybot.events import Event
 from deploybot.next_step import NextStep
 from deploybot.thread import Thread
 
-Job = Literal["advance", "operate", "deliver"]
-"""What a wake-up asks for: take the next step; deploy, test or recover; tell people."""
+Job = Literal["advance", "operate", "deliver", "survey"]
+"""What a wake-up asks for: take the next step; deploy, test or recover; tell people; look around."""
+
+
+@dataclass(frozen=True)
+class Head:
+    """The newest commit of a repository's default branch."""
+
+    repository: str
+    branch: str
+    commit: Commit
 
 
 @dataclass(frozen=True)
@@ -67,9 +76,16 @@ class Store(Protocol):
         step: the events, the dedupe keys, the aliases (each then finds this thread), the due time,
         the mark for delivery, the wake-up jobs, the thread's place in a line, a wish to stop, and
         the claim or release of a service in an environment, or the placing (`hold`) or removal
-        (`free`) of a hold there. Whoever is next in a line is woken by what frees the place. `wake=False` leaves out the `advance` wake-up only: the caller goes on with the
-        thread itself, and the due time covers its death. Raises ConflictError when the thread is longer than `thread`, DuplicateError
-        when a dedupe key is known, ClaimRefusedError when `claim` is not free.
+        (`free`) of a hold there. Whoever is next in a line is woken by what frees the place.
+        `wake=False` leaves out the `advance` wake-up only: the caller goes on with the thread
+        itself, and the due time covers its death.
+
+        A person's `hold` takes the place of exactly the hold in `free`, or of none that lasts when
+        that is left out; `free` alone removes exactly that one. A roll back's takes any one's place.
+
+        Raises ConflictError when the thread is longer than `thread`, DuplicateError when a dedupe
+        key is known, ClaimRefusedError when `claim` is not free, HoldChangedError when what holds
+        the place is not what it should be.
         """
 
     def find(self, alias: str) -> str | None:
@@ -189,6 +205,20 @@ class EnvironmentRow:
     operation: Operation | None = None
     behind: int | None = None
     """Commits on the default branch that are not live there; None when it cannot be told."""
+    missing: tuple[Commit, ...] = ()
+    """The newest of them, newest first."""
+    waiting_since: datetime | None = None
+    """When the oldest of them was committed, as far as a thousand commits back."""
+    ours: str | None = None
+    """The SHA that a deploy from here put there last; None when none ever did."""
+    line: tuple[str, ...] = ()
+    """Threads that wait for the place, the next one first."""
+    thread: str = ""
+    """The thread that what is live came from; "" when it is not known."""
+    asked_by: tuple[str, ...] = ()
+    approved_by: tuple[str, ...] = ()
+    problem: str = ""
+    """Why the target could not be asked, in a sentence; "" when it was."""
 
 
 @dataclass(frozen=True)
@@ -234,6 +264,9 @@ class Deployer(Protocol):
 
     def environments(self, environment: str | None = None) -> tuple[EnvironmentRow, ...]:
         """Return what is live where, held, and running."""
+
+    def heads(self) -> tuple[Head, ...]:
+        """Return where the default branches stand, fetched anew; those that cannot be read are left out."""
 
     def run(self, order: Order, guard: Guard, report: Report) -> Outcome | Running:
         """Carry the order out, once; the guard is called all along and may stop it by raising.

@@ -24,11 +24,12 @@ QUEUES: Mapping[Job, str] = {
     "advance": "threads",
     "operate": "operations",
     "deliver": "deliveries",
+    "survey": "surveys",
 }
 """One queue per kind of work, so that a long deploy never keeps an answer waiting."""
 
 FUNCTIONS: Mapping[Job, str] = {job: f"workers.jobs.{job}" for job in QUEUES}
-TIMEOUTS: Mapping[Job, int] = {"advance": 900, "operate": 4 * 3600, "deliver": 300}
+TIMEOUTS: Mapping[Job, int] = {"advance": 900, "operate": 4 * 3600, "deliver": 300, "survey": 600}
 """Seconds after which a job is stuck beyond hope; every call inside has its own, shorter bound."""
 
 FLAG_SECONDS = 30
@@ -112,7 +113,7 @@ def _plain(value: object) -> str:
 
 @dataclass(frozen=True)
 class Queues:
-    """The three queues of one Redis."""
+    """The queues of one Redis."""
 
     connection: redis.Redis
 

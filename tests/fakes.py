@@ -32,6 +32,7 @@ from deploybot.ports import (
     Choice,
     Clockwork,
     EnvironmentRow,
+    Head,
     People,
     Person,
     Prompt,
@@ -132,6 +133,9 @@ class FakeDeployer:
     elsewhere: dict[str, Running] = field(default_factory=dict)
     """Service → how its deploys stand that run elsewhere; `finish` ends them."""
     cancelled: list[str] = field(default_factory=list)
+    drifted: dict[tuple[str, str], str] = field(default_factory=dict)
+    """Place → the SHA that somebody put there by other means."""
+    missing: dict[tuple[str, str], tuple[Commit, ...]] = field(default_factory=dict)
 
     def plan(
         self,
@@ -215,10 +219,30 @@ class FakeDeployer:
 
     def environments(self, environment: str | None = None) -> tuple[EnvironmentRow, ...]:
         return tuple(
-            EnvironmentRow(service, name, self.live(service, name))
+            self._row(service, name)
             for name, table in self.catalog.environments.items()
             for service in table.services
             if environment in (None, name)
+        )
+
+    def heads(self) -> tuple[Head, ...]:
+        commit = Commit(
+            sha=sha_of(self.main), author="Ann", email="ann@shop.example", at=NOON, subject="Add it"
+        )
+        return (Head("shop", "main", commit),)
+
+    def _row(self, service: str, environment: str) -> EnvironmentRow:
+        place, live = (service, environment), self.live(service, environment)
+        missing = self.missing.get(place, ())
+        there = self.drifted.get(place)
+        shown = live.model_copy(update={"sha": there}) if live and there else live
+        return EnvironmentRow(
+            service,
+            environment,
+            shown,
+            missing=missing,
+            waiting_since=missing[-1].at if missing else None,
+            ours=live.sha if live else None,
         )
 
     def run(self, order: Order, guard: Guard, report: Report) -> Outcome | Running:

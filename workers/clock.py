@@ -12,8 +12,9 @@ import redis
 from deploybot.errors import StoreUnavailableError
 from deploybot.meter import Meter
 from deploybot.metrics import WAKE_UPS
-from deploybot.queue import CLOCK_SEEN, PREFIX, QUEUES, Queues, answering
+from deploybot.queue import CLOCK_SEEN, PREFIX, QUEUES, Queues, answering, due_key
 from deploybot.redis_safety import client
+from deploybot.surveys import EVERY
 
 logger = logging.getLogger(__name__)
 
@@ -50,6 +51,7 @@ class Clock:
         self._also = also
         self._name = uuid.uuid4().hex
         self._ticks_to_renewal = 0
+        self._ticks = 0
 
     def run(self, stop: threading.Event) -> None:
         """Tick until `stop` is set; Redis being away for a while ends nothing."""
@@ -66,6 +68,10 @@ class Clock:
         if not self._is_mine():
             return 0
         with answering():
+            if self._ticks == 0:
+                first = dict.fromkeys(EVERY, 0)
+                self._redis.zadd(due_key("survey"), first, nx=True)
+            self._ticks += 1
             woken = sum(
                 self._queues.sweep(job, again_seconds=self._settings.sweep_seconds)
                 for job in QUEUES

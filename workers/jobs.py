@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable
 from functools import cache
 
+from deploy.errors import DeployError
 from deploybot import logs
 from deploybot.bootstrap import Bot, bot_from_environment
 from deploybot.errors import (
@@ -15,6 +16,7 @@ from deploybot.errors import (
 )
 from deploybot.metrics import JOB_ERRORS
 from deploybot.ports import Job
+from deploybot.surveys import ENVIRONMENTS, EVERY
 from deploybot.thread import Thread
 
 logger = logging.getLogger(__name__)
@@ -39,11 +41,26 @@ def advance(thread_id: str) -> None:
 def operate(thread_id: str) -> None:
     """Deploy what was approved, run chosen tests, or settle what a dead worker left."""
     _run("operate", thread_id, lambda: bot().operator.operate(thread_id))
+    bot().queues.wake("survey", ENVIRONMENTS)
 
 
 def deliver(thread_id: str) -> None:
     """Tell people what they have not been told."""
     _run("deliver", thread_id, lambda: bot().deliver(thread_id))
+
+
+def survey(what: str) -> None:
+    """Look around, and again after a while."""
+    bot().queues.started("survey", what)
+    bot().queues.later("survey", what, EVERY.get(what, 300.0))
+    with logs.about(job="survey"):
+        try:
+            bot().surveyor.survey(what)
+        except (OperatorError, DeployError) as error:
+            logger.warning(
+                "could not look around now; the clock tries again",
+                extra={"action": "survey", "what": what, "why": str(error)},
+            )
 
 
 def _run(job: Job, thread_id: str, work: Callable[[], object]) -> None:

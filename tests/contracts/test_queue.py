@@ -88,7 +88,7 @@ def test_every_wake_up_names_a_function_in_workers_jobs() -> None:
         "workers.jobs.operate",
         "workers.jobs.deliver",
     }
-    assert set(QUEUES.values()) == {"threads", "operations", "deliveries"}
+    assert set(QUEUES.values()) == {"threads", "operations", "deliveries", "surveys"}
 
 
 def test_a_stored_wake_up_has_the_fields_that_the_library_itself_stores(
