@@ -1,6 +1,7 @@
 """What people do to threads from a terminal: ask, approve, deny, reply, stop them and let them go on."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 
 from deploybot.approvals import ApprovalRequest
@@ -154,6 +155,7 @@ class Acting:
         else:
             self._terminal.say(said)
         watch = Watch(self._terminal, self._client, mirror, self._now)
+        manner = replace(manner, past=int(answer.get("length", 0)))
         return watch.until_rest(manner, since=shown)
 
     def _told(self, answer: Json, said: str, code: Exit) -> int:

@@ -4,6 +4,9 @@ import shlex
 from collections.abc import Iterator
 from datetime import datetime
 
+from rich.box import ROUNDED
+from rich.panel import Panel
+from rich.table import Table
 from rich.text import Text
 
 from deploy.plan import SHORT, Plan
@@ -16,43 +19,55 @@ COMMITS = 20
 """How many commits a card lists; `show --json` has all that the plan holds."""
 
 
-def card(request: ApprovalRequest, now: datetime, approved_by: tuple[str, ...] = ()) -> Text:
-    """Return everything a person needs to judge a request; nothing on it is a model's but the reason."""
-    lines = [Text(f"┌ {_title(changes(request))}?", style="bold")]
+Row = tuple[str, Text]
+
+
+def card(request: ApprovalRequest, now: datetime, approved_by: tuple[str, ...] = ()) -> Panel:
+    """Return everything a person needs to judge a request; all but the bot's reason is fact."""
+    rows = [("", Text(f"{_title(changes(request))}?", style="bold"))]
     for plan in request.plans:
         if request.more:
-            lines.append(_line(change(plan), "bold"))
-        lines += _plan(plan)
-    lines += _asked(request)
-    lines += _rule(request, now, approved_by)
-    lines.append(Text(f"└ request {request.id} · digest {request.digest[:16]}", style="dim"))
-    return Text("\n").join(lines)
+            rows.append(("", Text(_title(change(plan)), style="bold")))
+        rows += _plan(plan)
+    rows += _asked(request)
+    rows += _rule(request, now, approved_by)
+    rows.append(_fact("request", request.id, "dim"))
+    rows.append(_fact("digest", request.digest[:16], "dim"))
+    return _framed(rows)
 
 
-def question(asked: QuestionAsked) -> Text:
+def question(asked: QuestionAsked) -> Panel:
     """Return an open question, and what may be answered."""
-    lines = [_line(asked.question, "bold")]
-    lines += [_line(line) for line in asked.context.splitlines()]
-    for number, choice in enumerate(asked.choices, start=1):
-        lines.append(_line(f"{number}. {choice}"))
-    return Text("\n").join(lines)
+    rows = [("", Text(harmless(asked.question), style="bold"))]
+    rows += [("", Text(harmless(line))) for line in asked.context.splitlines()]
+    rows += [_fact(f"{number}", choice) for number, choice in enumerate(asked.choices, start=1)]
+    return _framed(rows)
 
 
-def _plan(plan: Plan) -> Iterator[Text]:
+def _framed(rows: list[Row]) -> Panel:
+    grid = Table.grid(padding=(0, 1))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for name, value in rows:
+        grid.add_row(name, value)
+    return Panel(grid, box=ROUNDED, expand=False, padding=(0, 1))
+
+
+def _plan(plan: Plan) -> Iterator[Row]:
     yield _fact("commit", f"{plan.sha}{f' ({plan.ref})' if plan.ref != plan.sha else ''}")
     yield _fact("live now", plan.previous_sha or "nothing")
     yield from _commits(plan)
     for number, step in enumerate(plan.steps, start=1):
         yield _fact("step" if number == 1 else "", f"{number}. {step.name}: {step.says}")
         if step.argv:
-            yield _fact("", f"   $ {shlex.join(step.argv)}", "dim")
+            yield _fact("", f"$ {shlex.join(step.argv)}", "dim")
     for check in plan.checks:
         yield _fact("holds", f"✓ {check}", "green")
     for warning in plan.warnings:
         yield _fact("warning", f"! {warning}", "bold yellow")
 
 
-def _commits(plan: Plan) -> Iterator[Text]:
+def _commits(plan: Plan) -> Iterator[Row]:
     if not plan.commits:
         return
     verb = "taken back" if plan.action == "roll_back" else "go live"
@@ -64,15 +79,15 @@ def _commits(plan: Plan) -> Iterator[Text]:
         yield _fact("", f"… and {plan.commits_total - COMMITS} more", "dim")
 
 
-def _asked(request: ApprovalRequest) -> Iterator[Text]:
+def _asked(request: ApprovalRequest) -> Iterator[Row]:
     yield _fact("asked by", ", ".join(request.requesters) or "nobody")
     if request.asked:
         yield _fact("", f"“{' '.join(request.asked.split())}”", "italic")
     if request.reason:
-        yield _fact("the model", f"says: “{request.reason}”", "italic")
+        yield _fact("bot says", f"“{request.reason}”", "italic")
 
 
-def _rule(request: ApprovalRequest, now: datetime, approved_by: tuple[str, ...]) -> Iterator[Text]:
+def _rule(request: ApprovalRequest, now: datetime, approved_by: tuple[str, ...]) -> Iterator[Row]:
     rule = request.rule
     if rule.automatic:
         yield _fact("approval", "by the standing rule, unless somebody stops it")
@@ -93,15 +108,8 @@ def _rule(request: ApprovalRequest, now: datetime, approved_by: tuple[str, ...])
     yield _fact("expires", f"{when}, in {duration(left)}" if left > 0 else f"{when}, is over")
 
 
-def _fact(name: str, value: str, style: str = "") -> Text:
-    text = Text("│ ")
-    text.append(f"{name:<10}", style="dim")
-    text.append(one_line(value) if value[:1] != " " else f"   {one_line(value)}", style=style)
-    return text
-
-
-def _line(value: str, style: str = "") -> Text:
-    return Text(f"│ {harmless(value)}", style=style)
+def _fact(name: str, value: str, style: str = "") -> Row:
+    return name, Text(one_line(value), style=style)
 
 
 def _title(text: str) -> str:

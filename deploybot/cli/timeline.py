@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from pydantic import ValidationError
+from rich.console import RenderableType
+from rich.padding import Padding
 from rich.text import Text
 
 from deploybot.cli.terminal import harmless, one_line
@@ -44,16 +46,14 @@ def read(stored: Any) -> Event | None:
         return None
 
 
-def entry(seq: int, event: Event) -> Iterator[Text]:
+def entry(seq: int, event: Event) -> Iterator[RenderableType]:
     """Yield the lines of one event: when, what and who, then the words below it."""
     said = words(event)
     style = next((style for kind, style in _STYLES if isinstance(event, kind)), "")
-    head = Text(f"{seq:>3} {event.at:%H:%M:%S} ", style="dim")
-    head.append(f"{event.kind} · {one_line(event.by)}", style="dim")
-    yield head
-    yield Text(f"      {one_line(said.text)}", style=style)
-    for line in _below(said):
-        yield Text(f"      {line}", style="" if said.quoted else "dim")
+    yield Text(f"{seq:>3} {event.at:%H:%M:%S} {event.kind} · {one_line(event.by)}", style="dim")
+    yield _below_it(Text(one_line(said.text), style=style))
+    for line in _paragraph(said):
+        yield _below_it(Text(line, style="" if said.quoted else "dim"))
 
 
 def unknown(seq: int, stored: dict[str, Any]) -> Text:
@@ -62,7 +62,7 @@ def unknown(seq: int, stored: dict[str, Any]) -> Text:
     return Text(f"{seq:>3} {kind}: this version does not know it; --json shows it", style="dim")
 
 
-def _below(said: Words) -> Iterator[str]:
+def _paragraph(said: Words) -> Iterator[str]:
     quoted = harmless(said.quoted.strip())
     if len(quoted) > LONGEST:
         quoted = f"{quoted[:LONGEST].rstrip()}… ({len(said.quoted)} letters)"
@@ -74,3 +74,7 @@ def _below(said: Words) -> Iterator[str]:
         yield f"… {len(said.detail) - MOST_LINES} more lines"
     for line in said.detail[-MOST_LINES:]:
         yield one_line(line)[:LONGEST]
+
+
+def _below_it(text: Text) -> Padding:
+    return Padding(text, (0, 0, 0, 6), expand=False)

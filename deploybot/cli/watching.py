@@ -38,6 +38,8 @@ class Manner:
     """Whether to stay while others must move."""
     seconds: float | None = None
     """For how long at most."""
+    past: int = 0
+    """How many events there are at least, as was just answered: until then it does not rest."""
 
 
 class Watch:
@@ -60,7 +62,8 @@ class Watch:
         answering = Answering(self._terminal, self._client, mirror)
         with following(self._client, mirror.thread.id, mirror.seq) as follower:
             while True:
-                self._show_open()
+                if mirror.seq >= manner.past:
+                    self._show_open()
                 asks = manner.in_place and answering.is_wanted
                 if not asks and self._rests(manner):
                     return self._rest(since)
@@ -121,6 +124,8 @@ class Watch:
             yield
 
     def _rests(self, manner: Manner) -> bool:
+        if self._mirror.seq < manner.past:
+            return False
         status = self._mirror.status
         return status is Status.DONE or (status in _PEOPLE and not manner.waits)
 
