@@ -8,6 +8,7 @@ from typing import get_args
 
 from pydantic import BaseModel
 
+from deploy.reasons import REASONS
 from deploybot.config import SETTINGS
 from deploybot.events import Event, Fact, Inbound
 from deploybot.next_step import BY_MODEL, NextStep
@@ -80,11 +81,18 @@ def steps() -> str:
     return _table(("Step", "What it does", "Fields", "Who may choose it"), rows)
 
 
+def reasons() -> str:
+    """List every reason code of a refusal."""
+    rows = [(f"`{code}`", means, helps) for code, (means, helps) in REASONS.items()]
+    return _table(("Code", "What it means", "What helps"), rows)
+
+
 BLOCKS: dict[str, tuple[str, Callable[[], str]]] = {
     "state-diagram": ("README.md", state_diagram),
     "settings": ("docs/settings.md", settings),
     "events": ("docs/events.md", events),
     "steps": ("docs/events.md", steps),
+    "reasons": ("docs/policy.md", reasons),
 }
 """Name of the block → the file that it stands in, and what writes it."""
 

@@ -1,7 +1,10 @@
+import re
+import tomllib
 from bisect import bisect_left
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import accumulate, pairwise
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -9,6 +12,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from deploy.catalog import EnvironmentTable
 from deploy.freezes import DAYS, FreezeTable, active, closing, opening
 
 ZONES = ("Europe/Berlin", "America/New_York", "Australia/Lord_Howe")
@@ -113,6 +117,18 @@ def test_a_freeze_is_the_same_after_it_was_written_down():
     ):
         assert FreezeTable.model_validate(table.model_dump()) == table
         assert FreezeTable.model_validate_json(table.model_dump_json()) == table
+
+
+def test_the_freezes_of_the_documentation_mean_something():
+    text = (Path(__file__).parents[3] / "docs/policy.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    table = tomllib.loads(block)["environments"]["production"]
+    services = {"services": {"frontend": {}}, "approvers": ["ann", "ben"]}
+
+    found = EnvironmentTable.model_validate(table | services).freezes
+
+    assert len(found) == 3
+    assert {freeze.time_zone for freeze in found} == {"Europe/Berlin"}
 
 
 # -- openings ----------------------------------------------------------------------
