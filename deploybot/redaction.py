@@ -53,6 +53,7 @@ _LOOKS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("eyJ", r"()(?<![\w-])eyJ[\w-]{8,}\.eyJ[\w-]{8,}(?:\.[\w-]*)?"),
         *((f"gh{kind}_", rf"()(?<![a-z0-9])gh{kind}_[a-z0-9]{{20,}}") for kind in "pousr"),
         ("github_pat_", r"()github_pat_[a-z0-9_]{20,}"),
+        ("dbt_", r"()(?<![a-z0-9])dbt_[a-z0-9_-]{40,}"),
         ("glpat-", r"()glpat-[a-z0-9_-]{16,}"),
         ("xox", r"()xox[a-z](?:\.xox[a-z])?-[a-z0-9-]{8,}"),
         ("xapp-", r"()xapp-[a-z0-9-]{8,}"),

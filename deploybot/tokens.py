@@ -97,15 +97,16 @@ def read_tokens(path: Path) -> tuple[Token, ...]:
         ) from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise _wrong(path, f"cannot be read: {error}") from None
+    rows = tables.pop("tokens", [])
+    if not isinstance(rows, list):
+        raise _wrong(path, "has no [[tokens]] tables")
     try:
-        tokens = tuple(Token.model_validate(table) for table in tables.pop("tokens", []))
+        tokens = tuple(Token.model_validate(row) for row in rows)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
         said = first["msg"].removeprefix("Value error, ")
         raise _wrong(path, f"holds a token that is not one, {where}: {said}") from None
-    except TypeError:
-        raise _wrong(path, "has no [[tokens]] tables") from None
     if tables:
         raise _wrong(path, f"has a table {next(iter(tables))!r} that nobody knows")
     for field in ("name", "sha256"):

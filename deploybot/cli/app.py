@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from deploybot.cli import place_commands, thread_commands
+from deploybot.cli import place_commands, thread_commands, tokens
 from deploybot.errors import ConfigError
 
 RUNNING = "Run it"
@@ -27,7 +27,7 @@ def _say_version(wanted: bool) -> None:  # noqa: FBT001 - typer's form
         raise typer.Exit
 
 
-_LATE = ("demo", "serve", "worker", "doctor", "manifest", "eval")
+_LATE = ("demo", "serve", "worker", "token", "doctor", "manifest", "eval")
 
 
 class _AskingFirst(TyperGroup):
@@ -48,6 +48,7 @@ app = typer.Typer(
 )
 app.add_typer(thread_commands.app)
 app.add_typer(place_commands.app)
+app.add_typer(tokens.app, name="token", rich_help_panel=RUNNING)
 
 
 @app.callback()
