@@ -3,7 +3,6 @@
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from itertools import islice
 
 import requests
@@ -11,16 +10,14 @@ import urllib3
 from github import Auth, Github, GithubException
 from github.GithubException import BadAttributeException, RateLimitExceededException
 from github.Repository import Repository
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
+from urllib3.exceptions import HTTPError
 
+from deploy.answers import REQUEST_SECONDS, busy, refused, unheard
 from deploy.checks import Check, State
 from deploy.connections import Connections
-from deploy.errors import BusyError, DeniedError, NoAnswerError
+from deploy.errors import DeniedError, NoAnswerError, PlaceError
 
-REQUEST_SECONDS = 10
-"""How long one request may take; shorter than the lease of a worker, which waits for it."""
 _LOG_BYTES = 8 * 1024 * 1024
-_WAIT_SECONDS = 60.0
 
 
 _CHECKS_SEEN = 500
@@ -95,11 +92,11 @@ def github_answers(doing: str) -> Iterator[None]:
     try:
         yield
     except RateLimitExceededException as error:
-        raise _busy(doing, error) from None
+        raise busy("GitHub", doing, error.headers or {}) from None
     except GithubException as error:
         raise _refused(doing, error) from None
     except (requests.RequestException, HTTPError) as error:
-        raise _unheard(doing, error) from None
+        raise unheard("GitHub", doing, error) from None
     except (BadAttributeException, AssertionError, RuntimeError, ValueError) as error:
         text = f"GitHub, asked to {doing}, answered with what is not its API's."
         raise NoAnswerError(text) from error
@@ -117,41 +114,9 @@ def _of_run(conclusion: str | None) -> State:
     return "success" if conclusion in ("success", "neutral", "skipped") else "failure"
 
 
-def _refused(doing: str, error: GithubException) -> BusyError | DeniedError | NoAnswerError:
-    headers = error.headers or {}
-    if error.status == 429 or (error.status == 403 and "retry-after" in headers):
-        return _busy(doing, error)
-    if error.status >= 500 or error.status < 400:
-        return NoAnswerError(f"GitHub could not say whether it did {doing} ({error.status}).")
+def _refused(doing: str, error: GithubException) -> PlaceError:
     said = error.data.get("message") if isinstance(error.data, dict) else None
-    text = f"GitHub refused to {doing} ({error.status}): {str(said or 'no reason')[:300].rstrip('.')}."
-    return DeniedError(text, error.status)
-
-
-def _busy(doing: str, error: GithubException) -> BusyError:
-    headers = error.headers or {}
-    seconds = _WAIT_SECONDS
-    if headers.get("retry-after", "").isdigit():
-        seconds = float(headers["retry-after"])
-    elif headers.get("x-ratelimit-reset", "").isdigit() and "date" in headers:
-        reset = datetime.fromtimestamp(int(headers["x-ratelimit-reset"]), UTC)
-        seconds = max(1.0, (reset - _date(headers["date"])).total_seconds())
-    text = f"GitHub asks to wait {seconds:g} s before it is asked to {doing} (its rate limit)."
-    return BusyError(text, seconds)
-
-
-def _date(text: str) -> datetime:
-    return datetime.strptime(text, "%a, %d %b %Y %H:%M:%S GMT").replace(tzinfo=UTC)
-
-
-def _unheard(doing: str, error: Exception) -> DeniedError | NoAnswerError:
-    """Tell a connection that never stood, so that nothing was asked, from a lost answer."""
-    cause = error.args[0] if error.args else None
-    reason = getattr(cause, "reason", cause)
-    never = (NewConnectionError, ConnectTimeoutError)
-    if isinstance(error, (requests.ConnectTimeout, *never)) or isinstance(reason, never):
-        return DeniedError(f"GitHub cannot be reached, so it was not asked to {doing}.", 0)
-    return NoAnswerError(f"GitHub gave no answer when it was asked to {doing}.")
+    return refused("GitHub", doing, error.status, error.headers or {}, said)
 
 
 def _last_lines(log: urllib3.BaseHTTPResponse, lines: int) -> tuple[bytes, ...]:
