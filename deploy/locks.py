@@ -23,6 +23,8 @@ class Hold(BaseModel):
     """Whether it only warns: deploys go on, and say so."""
     reminded: AwareDatetime | None = None
     """When its owner was last asked whether it is still wanted."""
+    thread: str = ""
+    """Where it was said, for whoever keeps conversations."""
 
     def covers(self, service: str, environment: str, now: AwareDatetime) -> bool:
         """Tell whether this hold is about that service there, and has not run out at `now`."""

@@ -12,7 +12,12 @@ from typing import Any
 
 from deploy.errors import DeployError, RefusedError
 from deploybot import pipeline
-from deploybot.errors import ConflictError, DuplicateError, ModelUnavailableError
+from deploybot.errors import (
+    ConflictError,
+    DuplicateError,
+    HoldChangedError,
+    ModelUnavailableError,
+)
 from deploybot.events import (
     FACTS,
     ApprovalExpired,
@@ -20,7 +25,6 @@ from deploybot.events import (
     Event,
     Finished,
     HandedOver,
-    HoldReleased,
     QuestionAsked,
     ReadReturned,
     Slept,
@@ -30,6 +34,7 @@ from deploybot.events import (
     Woke,
 )
 from deploybot.facts import begins_a_turn, facts, rows
+from deploybot.hold_rules import HoldRefusal, HoldStep, Scene, decide
 from deploybot.lines import is_free
 from deploybot.next_step import (
     CheckDeployments,
@@ -39,6 +44,7 @@ from deploybot.next_step import (
     HandOver,
     ListGitCommits,
     ListGitTags,
+    ListHolds,
     NextStep,
     NothingToDo,
     PlaceHold,
@@ -49,7 +55,7 @@ from deploybot.next_step import (
     RunTests,
     Wait,
 )
-from deploybot.ports import Clockwork, Deployer, Model, Prompt, Store
+from deploybot.ports import Clockwork, Deployer, Model, People, Prompt, Store
 from deploybot.propose import Proposals
 from deploybot.thread import Status, Thread, thread_id_for
 
@@ -60,6 +66,10 @@ ERRORS_IN_A_ROW = 3
 LONGEST_WAIT = 7 * 24 * 3600
 MOST_LISTED = 50
 
+TRIES = 50
+"""How often a lock is judged again when others change it at the same time."""
+NOBODY_KNOWN = People()
+
 CODE = "code"
 """What plain code is called in a StepChosen."""
 
@@ -68,7 +78,7 @@ class Agent:
     """Advances threads: chooses a step, stores it, takes it, stores what came of it.
 
     `wants_facts` tells whether a model will be asked about a prompt; what it would read first is
-    then read before, so that a plain request costs one call.
+    then read before, so that a plain request costs one call. `people` may lock what they name.
     """
 
     def __init__(
@@ -80,6 +90,7 @@ class Agent:
         prompt: Callable[[Thread], Prompt],
         clock: Clockwork,
         wants_facts: Callable[[Prompt], bool] = lambda _: False,
+        people: People = NOBODY_KNOWN,
     ) -> None:
         self._store = store
         self._model = model
@@ -87,6 +98,7 @@ class Agent:
         self._prompt = prompt
         self._clock = clock
         self._wants_facts = wants_facts
+        self._people = people
         self._proposals = Proposals(store=store, deployer=deployer, clock=clock)
 
     def advance(self, thread: Thread | str) -> Thread:
@@ -195,7 +207,7 @@ class Agent:
         if outcome := self._outcome(thread, step):
             return self._append(thread, outcome)
         match step:
-            case ListGitCommits() | ListGitTags() | CheckDeployments():
+            case ListGitCommits() | ListGitTags() | CheckDeployments() | ListHolds():
                 return self._append(thread, self._read(thread, step))
             case Deploy() | DeployTogether() | RollBack():
                 return self._proposals.propose(thread, step)
@@ -229,7 +241,7 @@ class Agent:
             case _:
                 return None
 
-    def _read(self, thread: Thread, step: Read) -> Event:
+    def _read(self, thread: Thread, step: Read | ListHolds) -> Event:
         now, by = self._clock.now(), f"agent:{thread.standing.agent}"
         try:
             result = self._look_up(step)
@@ -243,7 +255,7 @@ class Agent:
             )
         return ReadReturned(at=now, by=by, intent=step.intent, result=result)
 
-    def _look_up(self, step: Read) -> Any:
+    def _look_up(self, step: Read | ListHolds) -> Any:
         match step:
             case ListGitCommits(service=service, ref=ref, limit=limit):
                 return self._deployer.commits(service, ref, _clamp(limit))
@@ -251,41 +263,34 @@ class Agent:
                 return self._deployer.tags(service, _clamp(limit))
             case CheckDeployments(environment=environment):
                 return rows(self._deployer.environments(environment))
+            case ListHolds():
+                return [hold.model_dump(mode="json") for hold in self._store.holds()]
 
     # -- locks and lines -----------------------------------------------------------
 
-    def _change_hold(self, thread: Thread, step: ReleaseHold | PlaceHold) -> Thread:
-        """Free a held service, if whoever said so may."""
-        if isinstance(step, PlaceHold):
-            raise NotImplementedError
-        now = self._clock.now()
-        where = f"{step.service} on {step.environment}"
-        approvers = self._deployer.catalog.environments[step.environment].approvers
-        if step.by not in approvers:
-            error = (
-                f"You may not release {where}, so it stays held. "
-                f"Ask one of its approvers: {', '.join(approvers) or 'there are none'}."
-            )
-            failed = StepFailed(
-                at=now, by="agent:code", intent=step.intent, code="not_an_approver", error=error
-            )
-            return self._append(thread, failed)
-        held = next(
-            (
-                hold
-                for hold in self._store.holds()
-                if (hold.service, hold.environment) == (step.service, step.environment)
-            ),
-            None,
-        )
-        released = HoldReleased(
+    def _change_hold(self, thread: Thread, step: HoldStep) -> Thread:
+        """Lock or free a place, or change its lock, if whoever said so may."""
+        for _ in range(TRIES):
+            now = self._clock.now()
+            scene = Scene(self._store.holds(), self._deployer.catalog, self._people, now)
+            delivery = f"hold:{thread.id}:{len(thread.events)}"
+            decided = decide(step, scene, delivery=delivery, thread=thread.id)
+            if isinstance(decided, HoldRefusal):
+                break
+            with suppress(HoldChangedError):
+                return self._store.append(
+                    thread, decided.event, hold=decided.hold, free=decided.free, wake=False
+                )
+        else:
+            decided = HoldRefusal("locked", "The lock keeps changing, so nothing was done.")
+        failed = StepFailed(
             at=now,
-            by=step.by,
-            service=step.service,
-            environment=step.environment,
-            was=held.reason if held else "",
+            by="agent:code",
+            intent=step.intent,
+            code=decided.reason_code,
+            error=decided.text,
         )
-        return self._store.append(thread, released, free=held, wake=False)
+        return self._append(thread, failed)
 
     def _has_its_turn(self, thread: Thread) -> bool:
         """Tell whether the thread is the next in its line, and its place is free."""

@@ -164,6 +164,7 @@ def build_bot(settings: Settings, configuration: Configuration) -> Bot:
             prompt=prompt,
             clock=clock,
             wants_facts=planners.asks_a_model,
+            people=people,
         ),
         operator=Operator(store=store, deployer=deployer, clock=clock, lease=lease),
         surveyor=Surveyor(

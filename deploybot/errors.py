@@ -11,6 +11,7 @@ DeploybotError
 └── OperatorError          the operator, or another try
     ├── ConflictError        the thread moved on meanwhile: load it and decide again
     ├── ClaimRefusedError    the service and environment are not free
+    ├── HoldChangedError     the lock is not what its writer saw: look and decide again
     ├── StoreUnavailableError the store does not answer, or takes nothing now
     ├── LeaseLostError       this worker no longer owns the operation
     ├── ModelUnavailableError no answer, or none that can be used
@@ -85,6 +86,10 @@ class ClaimRefusedError(OperatorError):
     def __init__(self, message: str, *, holder: str = "") -> None:
         super().__init__(message)
         self.holder = holder
+
+
+class HoldChangedError(OperatorError):
+    """Somebody else locked the place, or changed its lock, meanwhile; nothing was stored."""
 
 
 class StoreUnavailableError(OperatorError):

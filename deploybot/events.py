@@ -363,13 +363,16 @@ class HoldForgotten(Fact):
 
 
 class HoldReleased(Fact):
-    """A person who may approve there freed a service that was held."""
+    """A person who may freed a service, or a whole environment (service ""), that was held."""
 
     kind: Literal["hold_released"] = "hold_released"
     service: str
     environment: str
     was: str
     """Why it had been held; "" when it was not."""
+    delivery: str = ""
+    was_owner: str = ""
+    """Whose lock it was."""
 
 
 # -- the thread itself -------------------------------------------------------------

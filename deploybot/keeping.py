@@ -1,11 +1,23 @@
 """What every store does and says alike; how threads are sealed is `chain`'s, where they lie each store's own."""
 
+from datetime import datetime
+
 from deploy.errors import CancelledError
-from deploybot.errors import ClaimRefusedError, LeaseLostError
+from deploy.locks import Hold
+from deploybot.errors import ClaimRefusedError, HoldChangedError, LeaseLostError
 from deploybot.events import StopRequested
 from deploybot.ports import Job, Operation
 
-__all__ = ["Job", "busy", "fence_moved", "lease_lost", "stop_asked", "stopped"]
+__all__ = [
+    "Job",
+    "busy",
+    "fence_moved",
+    "hold_changed",
+    "is_as_seen",
+    "lease_lost",
+    "stop_asked",
+    "stopped",
+]
 
 
 def busy(claim: Operation, holder: Operation) -> ClaimRefusedError:
@@ -22,6 +34,22 @@ def fence_moved(claim: Operation, fence: int) -> ClaimRefusedError:
     return ClaimRefusedError(
         f"{claim.service} in {claim.environment} was changed meanwhile: the next fence is {fence}, "
         f"not {claim.fence}. Nothing was started. Look again at what is live.",
+    )
+
+
+def is_as_seen(there: Hold | None, hold: Hold | None, free: Hold | None, now: datetime) -> bool:
+    """Tell whether a place is held as the writer of `hold` and `free` believes it to be."""
+    lasting = there if there and (there.expires is None or now < there.expires) else None
+    if free is not None:
+        return there == free
+    return hold is None or hold.made_by == "rollback" or lasting is None
+
+
+def hold_changed(hold: Hold) -> HoldChangedError:
+    """Say that the place is not held as the writer believed."""
+    where = f"{hold.service or 'everything'} on {hold.environment}"
+    return HoldChangedError(
+        f"Somebody locked or freed {where} meanwhile. Nothing was changed. Look again."
     )
 
 

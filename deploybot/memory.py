@@ -13,7 +13,16 @@ from deploy.locks import Hold
 from deploybot.chain import Entry, seal, verify
 from deploybot.errors import ConflictError, DuplicateError
 from deploybot.events import Event
-from deploybot.keeping import Job, busy, fence_moved, lease_lost, stop_asked, stopped
+from deploybot.keeping import (
+    Job,
+    busy,
+    fence_moved,
+    hold_changed,
+    is_as_seen,
+    lease_lost,
+    stop_asked,
+    stopped,
+)
 from deploybot.ports import Operation, Page
 from deploybot.redaction import Redactor
 from deploybot.thread import ATTENDED, SWEEP, Thread
@@ -98,6 +107,7 @@ class MemoryStore:
         grown = thread.extended(*events, head=entries[-1].mac) if entries else thread
         with self._lock:
             self._refuse(thread, dedupe, claim)
+            self._refuse_hold(hold, free)
             kept = self._threads.setdefault(thread.id, _Kept())
             kept.entries += entries
             self._activity += 1
@@ -110,11 +120,11 @@ class MemoryStore:
                 self._take(claim, thread.id)
             if release:
                 self._let_go(release)
-            if hold:
-                self._holds[hold.service or "", hold.environment] = hold
             if free:
                 self._holds.pop((free.service or "", free.environment), None)
-            self._line_up(thread, grown, freed=release or free)
+            if hold:
+                self._holds[hold.service or "", hold.environment] = hold
+            self._line_up(thread, grown, freed=release or hold or free)
             if grown.standing.stop and grown.standing.started:
                 self._stops[grown.standing.started.operation] = stopped(grown.standing.stop)
             self._wake("deliver", thread.id)
@@ -135,6 +145,14 @@ class MemoryStore:
             raise busy(claim, running)
         if claim.fence != (fence := self.next_fence(claim.service, claim.environment)):
             raise fence_moved(claim, fence)
+
+    def _refuse_hold(self, hold: Hold | None, free: Hold | None) -> None:
+        about = hold or free
+        if about is None:
+            return
+        there = self._holds.get((about.service or "", about.environment))
+        if not is_as_seen(there, hold, free, self._now()):
+            raise hold_changed(about)
 
     def _take(self, claim: Operation, thread_id: str) -> None:
         place = (claim.service, claim.environment)
@@ -158,7 +176,9 @@ class MemoryStore:
         if joined and before.id not in (line := self._lines.setdefault(joined, [])):
             line.insert(0 if after.standing.jumps_the_line else len(line), before.id)
         if freed:
-            self._look_soon((freed.service or "", freed.environment), but=before.id)
+            for service, environment in tuple(self._lines):
+                if environment == freed.environment and freed.service in (None, service):
+                    self._look_soon((service, environment), but=before.id)
 
     def _look_soon(self, place: _Place, *, but: str) -> None:
         line = self._lines.get(place)

@@ -6,7 +6,7 @@ choose, and the schema it is held to, in `prompting`.
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter
 
 
 class _Intent(BaseModel):
@@ -136,9 +136,15 @@ class ReleaseHold(_Intent):
     """Free a service that was held. Chosen by plain code only, when an approver says just that."""
 
     intent: Literal["release_hold"] = "release_hold"
-    service: str
+    service: str | None
     environment: str
     by: str
+
+
+class ListHolds(_Intent):
+    """Read what is locked and held. Chosen by plain code only, when somebody asks just that."""
+
+    intent: Literal["list_holds"] = "list_holds"
 
 
 class PlaceHold(_Intent):
@@ -151,6 +157,8 @@ class PlaceHold(_Intent):
     how: Literal["locked", "extended", "handed_over", "taken_over"] = "locked"
     reason: str = ""
     seconds: int | None = None
+    """How long it lasts from now; how much longer, for `extended`."""
+    until: AwareDatetime | None = None
     warn_only: bool = False
     to: str = ""
     """Who gets it, for `handed_over`."""
@@ -173,7 +181,8 @@ NextStep = Annotated[
     | RunTests
     | HandOver
     | PlaceHold
-    | ReleaseHold,
+    | ReleaseHold
+    | ListHolds,
     Field(discriminator="intent"),
 ]
 NEXT_STEP: TypeAdapter[NextStep] = TypeAdapter(NextStep)

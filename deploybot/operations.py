@@ -14,7 +14,14 @@ from pydantic import TypeAdapter
 
 from deploy.locks import Hold
 from deploybot.errors import ClaimRefusedError
-from deploybot.keeping import busy, fence_moved, lease_lost, stop_asked
+from deploybot.keeping import (
+    busy,
+    fence_moved,
+    hold_changed,
+    is_as_seen,
+    lease_lost,
+    stop_asked,
+)
 from deploybot.ports import Operation
 from deploybot.queue import PREFIX, answering, due_key, new_wake_up, script, waking_script
 
@@ -26,6 +33,8 @@ SHOW_WITHIN_MS = 2000
 OPERATIONS = f"{PREFIX}operations"
 FENCES = f"{PREFIX}fences"
 HOLDS = f"{PREFIX}holds"
+LINES = f"{PREFIX}lines"
+"""The places that somebody waits for, or did."""
 
 _OPERATION: TypeAdapter[Operation] = TypeAdapter(Operation)
 
@@ -60,6 +69,7 @@ class Operations:
             return {}
         header: dict[str, Any] = {"operations": OPERATIONS, "fences": FENCES, "holds": HOLDS}
         header["line_prefix"] = line_key("")
+        header["lines"] = LINES
         if claim:
             header["claim"] = {
                 "place": place(claim.service, claim.environment),
@@ -77,12 +87,29 @@ class Operations:
                 "lease": _lease_key(release.id),
                 "stop": stop_key(release.id),
             }
-        if hold:
-            held = place(hold.service or "", hold.environment)
-            header["hold"] = {"place": held, "record": hold.model_dump_json()}
-        if free:
-            header["free"] = place(free.service or "", free.environment)
+        if hold or free:
+            header["held"] = self._held(hold, free)
         return header
+
+    def _held(self, hold: Hold | None, free: Hold | None) -> dict[str, Any]:
+        """Return the hold to write (none: to remove), and the record that it must find there."""
+        about = hold or free
+        if about is None:
+            return {}
+        held = place(about.service or "", about.environment)
+        with answering():
+            raw = cast(bytes | None, self._redis.hget(HOLDS, held))
+        there = Hold.model_validate_json(raw) if raw else None
+        if not is_as_seen(there, hold, free, self._now()):
+            raise hold_changed(about)
+        asked: dict[str, Any] = {"place": held}
+        if hold:
+            asked["record"] = hold.model_dump_json()
+        if free or about.made_by == "person":
+            asked["must_find"] = raw.decode() if raw else ""
+        if about.service is None:
+            asked["everything"] = f"/{about.environment}"
+        return asked
 
     def next_fence(self, service: str, environment: str) -> int:
         """Return the fence that the next claim must carry."""

@@ -11,6 +11,7 @@ from deploybot.next_step import (
     HandOver,
     ListGitCommits,
     ListGitTags,
+    ListHolds,
     NextStep,
     NothingToDo,
     PlaceHold,
@@ -64,7 +65,9 @@ def step_words(step: NextStep) -> str:  # noqa: C901, PLR0911, PLR0912 - a case 
         case HandOver(agent=agent):
             return f"hand over to the {agent} agent"
         case ReleaseHold(service=service, environment=environment):
-            return f"free {service} on {environment}"
+            return f"free {service or 'every service'} on {environment}"
+        case ListHolds():
+            return "look what is locked"
         case PlaceHold(service=held, environment=environment):
             return f"lock {held or 'every service'} on {environment}"
 

@@ -17,8 +17,8 @@ from deploy.locks import Hold
 from deploybot.chain import Entry, seal, tampered, verify
 from deploybot.errors import ConflictError, DuplicateError, StoreUnavailableError
 from deploybot.events import Event
-from deploybot.keeping import Job, stopped
-from deploybot.operations import Operations, claim_refused, line_key, place, stop_key
+from deploybot.keeping import Job, hold_changed, stopped
+from deploybot.operations import LINES, Operations, claim_refused, line_key, place, stop_key
 from deploybot.ports import Operation, Page
 from deploybot.queue import PREFIX, Queues, answering, due_key, new_wake_up, script, waking_script
 from deploybot.redaction import Redactor
@@ -145,6 +145,8 @@ class RedisStore:
             *_DUE_KEYS,
         )
         reply = self._once(thread, entries, keys, arguments)
+        if reply == [b"held"] and (about := hold or free):
+            raise hold_changed(about)
         _raise_if_refused(reply, thread, dedupe, claim)
         return grown
 
@@ -357,6 +359,8 @@ def _lining_up(before: Thread, after: Thread, sweep: timedelta) -> dict[str, Any
     if joined:
         asked["joins"] = {
             "line": line_key(place(*joined)),
+            "lines": LINES,
+            "place": place(*joined),
             "counter": f"{PREFIX}lined-up",
             "first": after.standing.jumps_the_line,
             "waits": after.status is Status.IN_LINE,

@@ -38,6 +38,7 @@ class Story:
             deployer=self.deployer,
             prompt=plain_prompt,
             clock=self.clock.clockwork,
+            people=PEOPLE,
         )
         self.operator = Operator(
             store=self.store, deployer=self.deployer, clock=self.clock.clockwork

@@ -27,6 +27,11 @@ if also.claim then
     return {'fence', fence + 1}
   end
 end
+if also.held and also.held.must_find then
+  if (redis.call('HGET', also.holds, also.held.place) or '') ~= also.held.must_find then
+    return {'held'}
+  end
+end
 
 for index = 1, events do
   local at = 10 + 2 * index
@@ -68,12 +73,10 @@ if also.release then
     redis.call('DEL', also.release.lease, also.release.stop)
   end
 end
-if also.hold then
-  redis.call('HSET', also.holds, also.hold.place, also.hold.record)
-end
-
-if also.free then
-  redis.call('HDEL', also.holds, also.free)
+if also.held and also.held.record then
+  redis.call('HSET', also.holds, also.held.place, also.held.record)
+elseif also.held then
+  redis.call('HDEL', also.holds, also.held.place)
 end
 if also.stop then
   redis.call('SET', also.stop.key, also.stop.why, 'EX', also.stop.seconds)
@@ -81,11 +84,13 @@ end
 
 -- Lines: leave one, join one; whoever is next looks now when a place became free, and again later
 -- in case nobody frees it by an append.
+local looking = 0
 local function look_soon(line, now_ms)
   local head = redis.call('ZRANGE', line, 0, 0)[1]
   if head and head ~= thread then
     redis.call('ZADD', KEYS[5], now_ms, head)
-    enqueue('advance', head, ARGV[9] .. 'h', ARGV[10])
+    looking = looking + 1
+    enqueue('advance', head, ARGV[9] .. 'h' .. looking, ARGV[10])
   end
 end
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -96,6 +101,7 @@ if also.joins then
   if not redis.call('ZSCORE', also.joins.line, thread) then
     local number = redis.call('INCR', also.joins.counter)
     redis.call('ZADD', also.joins.line, also.joins.first and -number or number, thread)
+    redis.call('SADD', also.joins.lines, also.joins.place)
   end
   if redis.call('ZRANK', also.joins.line, thread) == 0 and also.joins.waits then
     redis.call('ZADD', KEYS[5], now_ms + also.joins.again_ms, thread)
@@ -104,8 +110,15 @@ end
 if also.release then
   look_soon(also.line_prefix .. also.release.place, now_ms)
 end
-if also.free then
-  look_soon(also.line_prefix .. also.free, now_ms)
+if also.held and also.held.everything then
+  local ending = also.held.everything
+  for _, waited_for in ipairs(redis.call('SMEMBERS', also.lines)) do
+    if string.sub(waited_for, -#ending) == ending then
+      look_soon(also.line_prefix .. waited_for, now_ms)
+    end
+  end
+elseif also.held then
+  look_soon(also.line_prefix .. also.held.place, now_ms)
 end
 
 enqueue('deliver', thread, ARGV[8], ARGV[10])

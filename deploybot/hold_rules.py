@@ -1,0 +1,384 @@
+"""Who may lock a place, or change a lock, and what comes of it; where locks are kept is the store's.
+
+Pure: the locks, the configuration, the people and the time are given. `holding` stores what comes of
+it for whoever asks over the API, `agent` for whoever says it in words.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from deploy.catalog import Catalog, EnvironmentTable
+from deploy.locks import Hold
+from deploybot.events import HoldPlaced, HoldReleased
+from deploybot.next_step import PlaceHold, ReleaseHold
+from deploybot.ports import People
+
+LONGEST = timedelta(days=30)
+"""How far ahead the end of a lock may lie; one without an end lasts until somebody unlocks."""
+NO_REASON = "no reason was given"
+LONGEST_REASON = 500
+
+HoldStep = PlaceHold | ReleaseHold
+
+Code = Literal[
+    "unknown_person",
+    "unknown_environment",
+    "unknown_service",
+    "not_allowed",
+    "not_an_approver",
+    "locked",
+    "held",
+    "not_locked",
+    "yours_already",
+    "no_end",
+    "time_refused",
+]
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What a word about a lock is judged by."""
+
+    holds: tuple[Hold, ...]
+    catalog: Catalog
+    people: People
+    now: datetime
+
+
+@dataclass(frozen=True)
+class HoldChange:
+    """What a word about a lock comes to: the event, what stands then (`hold`), and what stood (`free`)."""
+
+    event: HoldPlaced | HoldReleased
+    hold: Hold | None
+    free: Hold | None
+    text: str
+    """For whoever said it."""
+
+
+@dataclass(frozen=True)
+class HoldRefusal:
+    """Why nothing comes of it: a stable code, and a sentence for whoever said it."""
+
+    reason_code: Code
+    text: str
+
+
+def decide(
+    step: HoldStep, scene: Scene, *, delivery: str, thread: str = ""
+) -> HoldChange | HoldRefusal:
+    """Return what the step changes, or why it may not."""
+    if refusal := _misnamed(step, scene):
+        return refusal
+    held = next(
+        (
+            hold
+            for hold in scene.holds
+            if (hold.service, hold.environment) == (step.service, step.environment)
+        ),
+        None,
+    )
+    word = _Word(step, scene, delivery, thread)
+    if isinstance(step, PlaceHold) and step.how == "locked":
+        return word.locked(held)
+    if held is None:
+        return word.not_locked()
+    if isinstance(step, ReleaseHold):
+        return word.released(held)
+    changes = {
+        "extended": word.extended,
+        "handed_over": word.handed_over,
+        "taken_over": word.taken_over,
+    }
+    return changes[step.how](held)
+
+
+def place(service: str | None, environment: str) -> str:
+    """Name what a lock is about, as people write it."""
+    return f"{service} on {environment}" if service else f"everything on {environment}"
+
+
+def written(service: str | None, environment: str) -> str:
+    """Name the place as the commands take it: `backend on production`, or `production`."""
+    return f"{service} on {environment}" if service else environment
+
+
+def told(holds: tuple[Hold, ...]) -> str:
+    """Say what is locked, a line each."""
+    if not holds:
+        return "Nothing is locked."
+    return "\n".join(_line(hold) for hold in holds)
+
+
+def _line(hold: Hold) -> str:
+    kind = "asks for care with" if hold.warn_only else "holds"
+    since = f"since {hold.at:%Y-%m-%d %H:%M} UTC"
+    until = f", until {hold.expires:%Y-%m-%d %H:%M} UTC" if hold.expires else ""
+    return f"{hold.owner} {kind} {place(hold.service, hold.environment)} {since}{until}: {hold.reason}."
+
+
+def _misnamed(step: HoldStep, scene: Scene) -> HoldRefusal | None:
+    table = scene.catalog.environments.get(step.environment)
+    if table is None:
+        known = ", ".join(scene.catalog.environments) or "none"
+        text = f"No environment {step.environment[:60]!r}. Nothing was changed. Known: {known}."
+        return HoldRefusal("unknown_environment", text)
+    if step.service is not None and step.service not in table.services:
+        known = ", ".join(table.services) or "none"
+        text = (
+            f"No service {step.service[:60]!r} on {step.environment}. Nothing was changed. "
+            f"Known there: {known}."
+        )
+        return HoldRefusal("unknown_service", text)
+    return None
+
+
+@dataclass(frozen=True)
+class _Word:
+    """One person's word about one place."""
+
+    step: HoldStep
+    scene: Scene
+    delivery: str
+    thread: str
+
+    @property
+    def _where(self) -> str:
+        return place(self.step.service, self.step.environment)
+
+    @property
+    def _table(self) -> EnvironmentTable:
+        return self.scene.catalog.environments[self.step.environment]
+
+    @property
+    def _approves(self) -> bool:
+        """Whether the speaker may approve there; where nobody needs to, whoever is known may."""
+        approvers = self._table.approvers
+        return self.step.by in approvers if approvers else self._is_known
+
+    @property
+    def _is_known(self) -> bool:
+        return self.scene.people.get(self.step.by) is not None
+
+    def _may_change(self, held: Hold) -> bool:
+        return self._approves or (held.made_by == "person" and self.step.by == held.owner)
+
+    # -- each kind of word ---------------------------------------------------------
+
+    def locked(self, held: Hold | None) -> HoldChange | HoldRefusal:
+        step = _placing(self.step)
+        if not self._is_known:
+            text = (
+                "I do not know you here, so nothing was locked. Ask an operator to add you to "
+                "deploybot's people."
+            )
+            return HoldRefusal("unknown_person", text)
+        in_the_way = held or self._everything_locked_by_others()
+        if in_the_way and in_the_way.made_by == "rollback":
+            return self._held_by_a_roll_back(in_the_way)
+        if in_the_way and in_the_way.owner != step.by:
+            return self._anothers(in_the_way)
+        expires = self._until(step, self.scene.now)
+        if isinstance(expires, HoldRefusal):
+            return expires
+        hold = Hold(
+            service=step.service,
+            environment=step.environment,
+            owner=step.by,
+            reason=_plain(step.reason) or (held.reason if held else NO_REASON),
+            at=self.scene.now,
+            expires=expires,
+            warn_only=step.warn_only,
+            thread=self.thread,
+        )
+        kind = " It only warns: deploys go on." if hold.warn_only else ""
+        text = f"{self._where} is locked by you{_until(hold)}.{kind}"
+        return self._placed(hold, held, text)
+
+    def released(self, held: Hold) -> HoldChange | HoldRefusal:
+        if not self._may_change(held):
+            return self._not_yours(held, "release", "so it stays held")
+        event = HoldReleased(
+            at=self.scene.now,
+            by=self.step.by,
+            service=self.step.service or "",
+            environment=self.step.environment,
+            was=held.reason,
+            was_owner=held.owner,
+            delivery=self.delivery,
+        )
+        text = f"{self._where} is free again. It was held because {held.reason}."
+        return HoldChange(event, None, held, text)
+
+    def extended(self, held: Hold) -> HoldChange | HoldRefusal:
+        step = _placing(self.step)
+        if not self._may_change(held):
+            return self._not_yours(held, "change the lock of", "so it stays as it is")
+        if held.expires is None and step.until is None:
+            text = f"The lock of {self._where} has no end, so nothing was changed."
+            return HoldRefusal("no_end", text)
+        expires = self._until(step, held.expires or self.scene.now)
+        if isinstance(expires, HoldRefusal):
+            return expires
+        if expires is None:
+            return HoldRefusal(
+                "time_refused",
+                "You did not say for how long, so nothing was changed. Write "
+                f"`extend the lock of {written(step.service, step.environment)} by 1h`.",
+            )
+        hold = held.model_copy(update={"expires": expires, "reminded": self.scene.now})
+        return self._placed(hold, held, f"{self._where} stays locked{_until(hold)}.")
+
+    def handed_over(self, held: Hold) -> HoldChange | HoldRefusal:
+        step = _placing(self.step)
+        if held.made_by == "rollback":
+            return self._held_by_a_roll_back(held)
+        if not self._may_change(held):
+            return self._not_yours(held, "hand over", "so it stays theirs")
+        new = _person(step.to, self.scene.people)
+        if new is None:
+            known = ", ".join(person.id for person in self.scene.people.known) or "nobody"
+            text = f"I know nobody called {step.to[:60]!r}, so nothing was changed. Known: {known}."
+            return HoldRefusal("unknown_person", text)
+        if new == held.owner:
+            text = f"{self._where} is {new}'s already; nothing was changed."
+            return HoldRefusal("yours_already", text)
+        hold = self._anew(held, owner=new)
+        return self._placed(hold, held, f"The lock of {self._where} is {new}'s now.")
+
+    def taken_over(self, held: Hold) -> HoldChange | HoldRefusal:
+        step = _placing(self.step)
+        if held.made_by == "rollback":
+            return self._held_by_a_roll_back(held)
+        if held.owner == step.by:
+            text = f"{self._where} is yours already; nothing was changed."
+            return HoldRefusal("yours_already", text)
+        if not self._approves:
+            return self._not_yours(held, "take over", f"so it stays {held.owner}'s")
+        hold = self._anew(held, owner=step.by, reason=_plain(step.reason) or held.reason)
+        text = f"The lock of {self._where} is yours now; {held.owner} is told."
+        return self._placed(hold, held, text)
+
+    def not_locked(self) -> HoldRefusal:
+        everything = self._everything()
+        text = f"{self._where} is not locked; nothing has changed."
+        if everything is not None and self.step.service is not None:
+            text = (
+                f"{self._where} has no lock of its own; nothing has changed. "
+                f"{everything.owner} has locked everything on {self.step.environment}: "
+                f"`unlock {self.step.environment}` would free it."
+            )
+        return HoldRefusal("not_locked", text)
+
+    # -- what they share -----------------------------------------------------------
+
+    def _placed(self, hold: Hold, held: Hold | None, text: str) -> HoldChange:
+        event = HoldPlaced(
+            at=self.scene.now,
+            by=self.step.by,
+            delivery=self.delivery,
+            hold=hold,
+            how=_placing(self.step).how,
+            was_owner=held.owner if held and held.owner != hold.owner else "",
+        )
+        return HoldChange(event, hold, held, text)
+
+    def _anew(self, held: Hold, **changes: object) -> Hold:
+        begun = {"at": self.scene.now, "reminded": None, "thread": self.thread}
+        return held.model_copy(update={**begun, **changes})
+
+    def _until(self, step: PlaceHold, start: datetime) -> datetime | HoldRefusal | None:
+        """Return when the lock ends, None for never, or why not then."""
+        try:
+            end = step.until or (start + timedelta(seconds=step.seconds) if step.seconds else None)
+        except OverflowError:
+            end = self.scene.now + 2 * LONGEST
+        if end is None:
+            return None
+        if end <= self.scene.now:
+            text = f"{end:%Y-%m-%d %H:%M} UTC is past, so nothing was changed. Name a later time."
+            return HoldRefusal("time_refused", text)
+        if end - self.scene.now > LONGEST:
+            text = (
+                f"A lock lasts at most {LONGEST.days} days, so nothing was changed. Name an earlier "
+                "end, or none."
+            )
+            return HoldRefusal("time_refused", text)
+        return end
+
+    def _everything(self) -> Hold | None:
+        return next(
+            (
+                hold
+                for hold in self.scene.holds
+                if hold.service is None and hold.environment == self.step.environment
+            ),
+            None,
+        )
+
+    def _everything_locked_by_others(self) -> Hold | None:
+        hold = self._everything()
+        if hold is None or hold.warn_only or hold.owner == self.step.by:
+            return None
+        return hold
+
+    def _anothers(self, held: Hold) -> HoldRefusal:
+        where = written(held.service, held.environment)
+        text = (
+            f"{held.owner} has locked {place(held.service, held.environment)}{_until(held)}: "
+            f"{held.reason}. Nothing was changed; ask {held.owner}, or, if you may approve there, "
+            f"write `take over {where}`."
+        )
+        return HoldRefusal("locked", text)
+
+    def _held_by_a_roll_back(self, held: Hold) -> HoldRefusal:
+        where = place(held.service, held.environment)
+        text = (
+            f"{where} is held{_until(held)}: {held.reason}. Nothing was changed; an approver frees "
+            f"it with `unlock {written(held.service, held.environment)}`."
+        )
+        return HoldRefusal("held", text)
+
+    def _not_yours(self, held: Hold, verb: str, so: str) -> HoldRefusal:
+        approvers = ", ".join(self._table.approvers)
+        whom = f"one of its approvers: {approvers}" if approvers else "somebody who is known here"
+        if held.made_by == "person":
+            whom = f"{held.owner}, or {whom}"
+        code: Code = "not_an_approver" if self._table.approvers else "unknown_person"
+        return HoldRefusal(code, f"You may not {verb} {self._where}, {so}. Ask {whom}.")
+
+
+def _placing(step: HoldStep) -> PlaceHold:
+    if isinstance(step, PlaceHold):
+        return step
+    raise AssertionError(step)  # a release is decided apart
+
+
+def _until(hold: Hold) -> str:
+    return f" until {hold.expires:%Y-%m-%d %H:%M} UTC" if hold.expires else ""
+
+
+def _plain(reason: str) -> str:
+    return " ".join(reason.split()).rstrip(".")[:LONGEST_REASON]
+
+
+def _person(name: str, people: People) -> str | None:
+    """Return the one known person whom this names: by id, or by name as people write it."""
+    wanted = name.strip().removeprefix("@").casefold()
+    for names in (
+        {person.id.casefold(): [person.id] for person in people.known},
+        _grouped((person.name, person.id) for person in people.known),
+        _grouped((person.name.partition(" ")[0], person.id) for person in people.known),
+    ):
+        if len(found := names.get(wanted, [])) == 1:
+            return found[0]
+    return None
+
+
+def _grouped(names: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    grouped: dict[str, list[str]] = {}
+    for name, person in names:
+        grouped.setdefault(name.casefold(), []).append(person)
+    return grouped

@@ -1,0 +1,158 @@
+"""Locks: takes people's words on what they keep as it is, once, and stores what comes of them.
+
+No I/O of its own. Who may what is `hold_rules`'; words in a thread are `hold_words`' and `agent`'s,
+who end up with the same rules.
+"""
+
+from contextlib import suppress
+from datetime import datetime
+
+from deploy.catalog import Catalog
+from deploy.locks import Hold
+from deploybot.errors import ConflictError, DuplicateError, HoldChangedError, IllegalEventError
+from deploybot.hold_rules import HoldRefusal, HoldStep, Scene, decide
+from deploybot.inbox import TRIES, Receipt
+from deploybot.next_step import PlaceHold, ReleaseHold
+from deploybot.ports import Clockwork, People, Store
+from deploybot.thread import thread_id_for
+
+HEARD_ALREADY = "Heard already."
+
+
+def lock_thread(service: str | None, environment: str) -> str:
+    """Return the thread that keeps what is said about a place's lock outside of any thread."""
+    return thread_id_for("lock", environment, service or "")
+
+
+class Holding:
+    """Locks services and whole environments (`service` None), for people who say who they are.
+
+    Each change is one event, stored in one step with the lock itself, once per `delivery`. It goes
+    to the thread `about` which it was said, where it may happen there now, else to the place's own.
+    """
+
+    def __init__(self, store: Store, catalog: Catalog, people: People, clock: Clockwork) -> None:
+        self._store = store
+        self._catalog = catalog
+        self._people = people
+        self._clock = clock
+
+    def of(self, service: str | None, environment: str) -> Hold | None:
+        """Return the lock of exactly this place, if it has one."""
+        wanted = (service, environment)
+        holds = self._store.holds()
+        return next((hold for hold in holds if (hold.service, hold.environment) == wanted), None)
+
+    def lock(  # noqa: PLR0913 - what can be said of a lock
+        self,
+        service: str | None,
+        environment: str,
+        *,
+        by: str,
+        delivery: str,
+        reason: str = "",
+        seconds: int | None = None,
+        until: datetime | None = None,
+        warn_only: bool = False,
+        about: str = "",
+    ) -> Receipt:
+        """Lock a place, or say one's own lock anew; `seconds` or `until` end it, neither lets it last."""
+        step = PlaceHold(
+            service=service,
+            environment=environment,
+            by=by,
+            reason=reason,
+            seconds=seconds,
+            until=until,
+            warn_only=warn_only,
+        )
+        return self._take(step, delivery, about)
+
+    def unlock(
+        self, service: str | None, environment: str, *, by: str, delivery: str, about: str = ""
+    ) -> Receipt:
+        """Free a place; one that is free already is (`not_locked`, accepted)."""
+        return self._take(
+            ReleaseHold(service=service, environment=environment, by=by), delivery, about
+        )
+
+    def extend(
+        self,
+        service: str | None,
+        environment: str,
+        *,
+        by: str,
+        delivery: str,
+        seconds: int | None = None,
+        until: datetime | None = None,
+        about: str = "",
+    ) -> Receipt:
+        """Let a lock last longer: by so many seconds, or until then."""
+        step = PlaceHold(
+            service=service,
+            environment=environment,
+            by=by,
+            how="extended",
+            seconds=seconds,
+            until=until,
+        )
+        return self._take(step, delivery, about)
+
+    def hand_over(
+        self,
+        service: str | None,
+        environment: str,
+        *,
+        to: str,
+        by: str,
+        delivery: str,
+        about: str = "",
+    ) -> Receipt:
+        """Make a lock somebody else's; they are told."""
+        step = PlaceHold(service=service, environment=environment, by=by, how="handed_over", to=to)
+        return self._take(step, delivery, about)
+
+    def take_over(
+        self,
+        service: str | None,
+        environment: str,
+        *,
+        by: str,
+        delivery: str,
+        reason: str = "",
+        about: str = "",
+    ) -> Receipt:
+        """Make a lock one's own; whoever had it is told."""
+        step = PlaceHold(
+            service=service, environment=environment, by=by, how="taken_over", reason=reason
+        )
+        return self._take(step, delivery, about)
+
+    def _take(self, step: HoldStep, delivery: str, about: str) -> Receipt:
+        """Store what the word comes to, judged by what is locked when it is stored."""
+        own = lock_thread(step.service, step.environment)
+        for thread_id in dict.fromkeys(filter(None, (about, own))):
+            with suppress(IllegalEventError):
+                return self._stored(step, delivery, thread_id, about or own)
+        raise IllegalEventError("The lock cannot be changed now; nothing was. Try again.")
+
+    def _stored(self, step: HoldStep, delivery: str, thread_id: str, said_in: str) -> Receipt:
+        for _ in range(TRIES):
+            thread = self._store.load(thread_id)
+            if any(getattr(event, "delivery", None) == delivery for event in thread.events):
+                return Receipt(accepted=True, text=HEARD_ALREADY, reason_code="duplicate")
+            scene = Scene(self._store.holds(), self._catalog, self._people, self._clock.now())
+            decided = decide(step, scene, delivery=delivery, thread=said_in)
+            if isinstance(decided, HoldRefusal):
+                free_already = isinstance(step, ReleaseHold) and decided.reason_code == "not_locked"
+                return Receipt(free_already, decided.text, decided.reason_code)
+            try:
+                self._store.append(
+                    thread, decided.event, dedupe=(delivery,), hold=decided.hold, free=decided.free
+                )
+            except DuplicateError:
+                return Receipt(accepted=True, text=HEARD_ALREADY, reason_code="duplicate")
+            except (ConflictError, HoldChangedError):
+                continue
+            return Receipt(accepted=True, text=decided.text)
+        raise ConflictError(thread_id, 0, 0)
