@@ -63,14 +63,14 @@ class Live(BaseModel):
 class Order(BaseModel):
     """An approved plan on its way to the target, with what proves that it may run.
 
-    `fence` grows with every operation; `digest` is what people agreed to; `head` is the MAC of the
+    `fence` grows with every operation of the bot (by hand it may be 0); `digest` is what people agreed to; `head` is the MAC of the
     thread's last event.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     approval_id: str = Field(pattern=r"^[A-Za-z0-9._:-]{1,200}$")
-    fence: int = Field(ge=1)
+    fence: int = Field(ge=0)
     digest: str
     head: str
     plan: Plan

@@ -47,7 +47,8 @@ class Releases(Journaled):
         short = sha[:SHORT]
         values = self.values(sha, None)
         steps: list[PlannedStep] = []
-        if action == "deploy" or not self.directory.is_complete(sha):
+        stands = action == "roll_back" and self.directory.is_complete(sha)
+        if not stands:
             steps.append(PlannedStep(name="export", says=f"Write the files of {short} to disk"))
             for number, argv in enumerate(self.table.build, start=1):
                 name = "build" if len(self.table.build) == 1 else f"build-{number}"
@@ -57,7 +58,8 @@ class Releases(Journaled):
             filled = placeholders.fill(self.table.start, values)  # its port is found as it starts
             says = f"Start {short} aside and ask {self.table.health} until it is well"
             steps.append(PlannedStep(name="check", argv=filled, says=says))
-        steps.append(PlannedStep(name="switch", says=f"Make {short} live in one step"))
+        says = f"Make {short}{', built before and still whole,' if stands else ''} live in one step"
+        steps.append(PlannedStep(name="switch", says=says))
         if self.table.activate is not None:
             filled = placeholders.fill(self.table.activate, self.values(sha, self.port))
             says = f"Tell the running service; if that fails, {_WAY_BACK}"

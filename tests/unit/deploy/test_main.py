@@ -39,7 +39,7 @@ def ask(config, *arguments: str) -> int:
 
 
 def test_a_plan_is_shown_as_json(config, capsys):
-    assert ask(config, "plan", "deploy", "backend", "v1.2.0", "staging") == 0
+    assert ask(config, "plan", "--json", "deploy", "backend", "v1.2.0", "staging") == 0
 
     plan = json.loads(capsys.readouterr().out)
 
@@ -61,7 +61,7 @@ def test_a_refusal_is_one_sentence_and_exit_code_one(config, capsys):
     assert ask(config, "current", "backned", "staging") == 1
 
     assert capsys.readouterr().err == (
-        "No service 'backned'. Did you mean backend? Nothing was deployed.\n"
+        "unknown_service: No service 'backned'. Did you mean backend? Nothing was deployed.\n"
     )
 
 

@@ -43,7 +43,10 @@ def test_a_way_back_that_still_stands_is_not_built_again(shop):
     shop.deploy(look, "backend", "v1.0.0", "staging")
     sha = look.repository("backend").resolve("v1.0.0").sha
 
-    assert [step.name for step in steps_of(catalog, "roll_back", sha)] == ["switch"]
+    back = steps_of(catalog, "roll_back", sha)
+
+    assert [step.name for step in back] == ["switch"]
+    assert "built before and still whole" in back[0].says
     assert [step.name for step in steps_of(catalog, "roll_back")] == ["export", "build", "switch"]
     assert steps_of(catalog, "deploy", sha)[0].name == "export"
 
