@@ -1,7 +1,7 @@
 """Seals events with MACs chained over a whole thread, and verifies them; where they are kept is the store's matter."""
 
 import hmac
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from pydantic import ValidationError
@@ -36,20 +36,31 @@ def verify(key: bytes, thread: Thread, entries: Iterable[Entry]) -> Thread:
     Raises TamperedError when an entry is not the one that was sealed there, OperatorError when it
     is genuine but unknown to this version.
     """
-    previous = thread.head or thread.id
-    events: list[Event] = []
-    for number, entry in enumerate(entries, start=len(thread.events) + 1):
+    found = tuple(opened(key, thread.id, entries, after=len(thread.events), head=thread.head))
+    if not found:
+        return thread
+    return thread.extended(*(event for event, _ in found), head=found[-1][1])
+
+
+def opened(
+    key: bytes, thread_id: str, entries: Iterable[Entry], *, after: int = 0, head: str = ""
+) -> Iterator[tuple[Event, str]]:
+    """Yield the event of each entry, and its MAC, once the entry has proved to be in its place.
+
+    `after` is how many come before, `head` the last one's MAC. Raises what `verify` does.
+    """
+    previous = head or thread_id
+    for number, entry in enumerate(entries, start=after + 1):
         if not hmac.compare_digest(_mac(key, previous, entry.body), entry.mac):
-            raise tampered(thread.id, number, "does not verify")
+            raise tampered(thread_id, number, "does not verify")
         previous = entry.mac
         try:
-            events.append(EVENT.validate_json(entry.body))
+            yield EVENT.validate_json(entry.body), previous
         except ValidationError as error:
             raise OperatorError(
-                f"Event {number} of thread {thread.id} is of a kind that this version does not "
+                f"Event {number} of thread {thread_id} is of a kind that this version does not "
                 "know. Nothing was done. Run the version that wrote it, or a newer one.",
             ) from error
-    return thread.extended(*events, head=previous) if events else thread
 
 
 def tampered(thread_id: str, number: int, what: str) -> TamperedError:

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from deploybot.cli import place_commands, thread_commands, tokens
+from deploybot.cli import audit_commands, place_commands, thread_commands, tokens
 from deploybot.errors import ConfigError
 
 RUNNING = "Run it"
@@ -48,6 +48,7 @@ app = typer.Typer(
 )
 app.add_typer(thread_commands.app)
 app.add_typer(place_commands.app)
+app.add_typer(audit_commands.app)
 app.add_typer(tokens.app, name="token", rich_help_panel=RUNNING)
 
 
@@ -172,11 +173,20 @@ def eval_add(
 
 
 @app.command(rich_help_panel=CHECKING)
-def doctor() -> None:
-    """Check what a new installation gets wrong; one line each, with the mend."""
+def doctor(
+    *,
+    paid: Annotated[
+        bool, typer.Option("--paid", help="ask each model once, too: some 3,000 tokens each")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="for scripts")] = False,
+) -> None:
+    """Check what a new installation gets wrong; one line each, with the mend.
+
+    Exits with 1 when something is wrong. It tells nobody anything and changes nothing.
+    """
     from deploybot.cli import checks
 
-    raise SystemExit(checks.doctor())
+    raise SystemExit(checks.doctor(paid=paid, as_json=as_json))
 
 
 @app.command(rich_help_panel=CHECKING)
