@@ -19,6 +19,7 @@ from pydantic import (
 
 from deploy import placeholders
 from deploy.freezes import FreezeTable
+from deploy.remote_tables import shared
 from deploy.risks import Pattern
 from deploy.target_tables import VARIABLES, TargetTable
 from deploy.values import Argv, Branch, Folder, Name, Person, Remote, Seconds, Url, Variable
@@ -167,6 +168,13 @@ class Catalog(_Table):
                 raise ValueError(f"services.{name}.after: it would have to come after itself")
         for name, environment in self.environments.items():
             self._environment_fits(name, environment)
+        uses = (
+            (self.services[s].target, s, n)
+            for n, e in self.environments.items()
+            for s in e.services
+        )
+        if (told := shared(uses)) is not None:
+            raise ValueError(told)
         return self
 
     def _environment_fits(self, name: str, environment: EnvironmentTable) -> None:

@@ -4,9 +4,7 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Discriminator,
     Field,
     SerializeAsAny,
@@ -15,33 +13,11 @@ from pydantic import (
 )
 
 from deploy import kinds, placeholders
-from deploy.values import Argv, Name, Seconds, Url, Variable
+from deploy.any_target import VARIABLES, AnyTarget
+from deploy.remote_tables import GitHubActionsTable, KubernetesTable, VercelTable
+from deploy.values import Argv, Seconds, Variable
 
-VARIABLES = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
-"""What a command sees of the environment when its table says nothing."""
-
-
-class AnyTarget(BaseModel):
-    """What every kind of target is told, whatever it is.
-
-    `base` is the folder of its journals. An order that takes longer than `timeout_seconds` in all
-    is ended, and so is one of which nothing was heard for `silence_seconds`.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    kind: str
-    base: Path
-    timeout_seconds: Seconds = 3600
-    silence_seconds: Seconds = 900
-
-    def needs(self) -> frozenset[str]:
-        """Return which of `port` and `url` must be set wherever this target is used."""
-        return frozenset()
-
-    def within(self, directory: Path) -> Self:
-        """Return the same table, with relative paths read from `directory`."""
-        return self.model_copy(update={"base": directory / self.base})
+__all__ = ["VARIABLES", "AnyTarget", "CommandTable", "ReleasesTable", "TargetTable"]
 
 
 class ReleasesTable(AnyTarget):
@@ -116,97 +92,6 @@ class CommandTable(AnyTarget):
             raise ValueError("current: only {service}, {environment} and {url} are known to it")
         if self.probe and "previous_sha" in placeholders.used(self.probe):
             raise ValueError("probe: {previous_sha} is not known to it")
-        return self
-
-
-class RemoteTable(AnyTarget):
-    """What runs elsewhere: how often it is looked at, and how long it may stay out of sight.
-
-    What has not appeared `appears_within_seconds` after it was asked for, or has not ended
-    `stops_within_seconds` after it was asked to stop, is told as unknown.
-    """
-
-    look_again_seconds: Seconds = 5
-    appears_within_seconds: Seconds = 120
-    stops_within_seconds: Seconds = 120
-
-
-class GitHubActionsTable(RemoteTable):
-    """A workflow of GitHub Actions, dispatched with the commit.
-
-    It must take the inputs `sha`, `operation`, `environment` and `service` (and `tag`, if that is
-    set here), and name its runs so that their title holds the operation.
-    """
-
-    kind: Literal["github_actions"]
-    repository: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+$")]
-    workflow: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")]
-    ref: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/+-]*$")] = "main"
-    inputs: dict[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_-]*$")], str] = {}
-    tag: Annotated[str, Field(pattern=r"^[A-Za-z0-9{][A-Za-z0-9._{}-]*$")] | None = None
-    """A release tag to make for each deploy, with {date}, {n}, {service} or {environment}."""
-    deployments: bool = True
-    """Whether GitHub is told as deployments and their statuses; they then witness what is live."""
-
-    @model_validator(mode="after")
-    def _fits(self) -> Self:
-        taken = {"sha", "operation", "environment", "service", "tag"} & self.inputs.keys()
-        if taken:
-            raise ValueError(f"inputs: {', '.join(sorted(taken))} is filled in by deploybot")
-        if self.tag is not None:
-            words = {"date": "1", "n": "1", "service": "s", "environment": "e"}
-            try:
-                self.tag.format_map(words)
-            except (KeyError, ValueError, IndexError, AttributeError):
-                text = "tag: only {date}, {n}, {service} and {environment} are known to it"
-                raise ValueError(text) from None
-            if "{n}" not in self.tag:
-                raise ValueError("tag: without {n}, the second deploy of a day would have no name")
-        return self
-
-
-class VercelTable(RemoteTable):
-    """A Vercel project: the production build of the commit is promoted, or rolled back to."""
-
-    kind: Literal["vercel"]
-    project: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,100}$")]
-    team: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,100}$")] | None = None
-
-
-class KubernetesTable(RemoteTable):
-    """A Deployment of Kubernetes, whose container is given the image of the commit.
-
-    `image` holds {sha}, or {digest}: then `digest` is a command that prints the image's digest.
-    The cluster is that of `server`, or of `context` in `kubeconfig`, or the one it runs in.
-    """
-
-    kind: Literal["kubernetes"]
-    namespace: Name = "default"
-    deployment: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")]
-    container: Name
-    image: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9./:_@{}-]*$")]
-    digest: Argv | None = None
-    digest_timeout_seconds: Seconds = 30
-    variables: dict[Variable, str] = VARIABLES
-    """What the digest command sees of the environment."""
-    server: Url | None = None
-    certificate_authority: Path | None = None
-    kubeconfig: Path | None = None
-    context: str | None = None
-
-    @model_validator(mode="after")
-    def _fits(self) -> Self:
-        if self.image.count("{sha}") + self.image.count("{digest}") != 1:
-            raise ValueError("image: it must hold {sha} or {digest}, once")
-        if "{" in self.image.replace("{sha}", "").replace("{digest}", ""):
-            raise ValueError("image: only {sha} and {digest} are known to it")
-        if ("{digest}" in self.image) != (self.digest is not None):
-            raise ValueError("digest: set the command that prints it if image holds {digest}")
-        words = {"sha", "service", "environment"}
-        if self.digest is not None and placeholders.used(self.digest) - words:
-            raise ValueError("digest: only {sha}, {service} and {environment} are known to it")
-        if self.server is not None and (self.kubeconfig or self.context):
-            raise ValueError("server: set either it, or kubeconfig and context")
         return self
 
 

@@ -15,8 +15,8 @@ from deploy.records import (
     StopRecord,
     SwitchedRecord,
 )
+from deploy.remote_tables import RemoteTable
 from deploy.target import Began, Ended, NeverBegan, Probe, Running
-from deploy.target_tables import RemoteTable
 from deploy.targets.elsewhere import Elsewhere, Going, Over, Sight, Unseen, Work
 from deploy.targets.past import Past
 

@@ -12,8 +12,8 @@ from deploy.errors import DeniedError, PlaceError
 from deploy.github import GitHub, github_answers
 from deploy.plan import SHORT, Action, PlannedStep
 from deploy.records import Record
+from deploy.remote_tables import GitHubActionsTable
 from deploy.target import Live, Order, Site
-from deploy.target_tables import GitHubActionsTable
 from deploy.targets.elsewhere import Going, Over, Sight, Unseen, Work
 from deploy.targets.github_deployments import Deployments
 from deploy.targets.github_runs import run_of, runs_named

@@ -10,7 +10,7 @@ from github.WorkflowRun import WorkflowRun
 
 from deploy.errors import DeniedError, SeenApprovalError
 from deploy.github import github_answers
-from deploy.target_tables import GitHubActionsTable
+from deploy.remote_tables import GitHubActionsTable
 from deploy.targets.elsewhere import Work
 
 _CLOCKS_APART = timedelta(minutes=10)

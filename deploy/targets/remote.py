@@ -21,8 +21,8 @@ from deploy.errors import (
 from deploy.plan import Action, PlannedStep
 from deploy.process import pause
 from deploy.records import IntentRecord, LaunchedRecord, Record
+from deploy.remote_tables import RemoteTable
 from deploy.target import Guard, Live, Order, Probe, Report, Site, StepDone, StepStarted
-from deploy.target_tables import RemoteTable
 from deploy.targets.elsewhere import Elsewhere
 from deploy.targets.following import Following
 from deploy.targets.journaled import Journaled
