@@ -29,6 +29,10 @@ def deliver(thread_id: str) -> None:
     _run("deliver", thread_id)
 
 
+def survey(what: str) -> None:
+    _run("survey", what)
+
+
 def warm() -> None:
     client(_URL[0]).rpush("warmed", os.getpid())
 

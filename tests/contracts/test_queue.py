@@ -87,6 +87,7 @@ def test_every_wake_up_names_a_function_in_workers_jobs() -> None:
         "workers.jobs.advance",
         "workers.jobs.operate",
         "workers.jobs.deliver",
+        "workers.jobs.survey",
     }
     assert set(QUEUES.values()) == {"threads", "operations", "deliveries", "surveys"}
 
@@ -142,7 +143,7 @@ def test_what_happens_after_a_job_has_started_wakes_again(
     queues.started("advance", "t1")
 
     assert queues.wake("advance", "t1")
-    assert queues.depths() == {"threads": 2, "operations": 0, "deliveries": 0}
+    assert queues.depths() == {"threads": 2, "operations": 0, "deliveries": 0, "surveys": 0}
 
 
 def test_the_same_wake_up_run_many_times_is_harmless(
@@ -194,7 +195,7 @@ def test_a_thread_that_waits_for_nobody_is_only_told(
 
     store.append(thread, Finished(at=said().at, by="agent:deploy", message="done"))
 
-    assert store.queues.depths() == {"threads": 0, "operations": 0, "deliveries": 1}
+    assert store.queues.depths() == {"threads": 0, "operations": 0, "deliveries": 1, "surveys": 0}
     assert connection.zscore(due_key("advance"), "t1") is None
     assert connection.zscore(due_key("deliver"), "t1") is not None
 
@@ -204,7 +205,7 @@ def test_a_caller_that_goes_on_by_itself_is_not_woken_but_the_clock_looks_after_
 ) -> None:
     store.append(store.load("t1"), said(), wake=False)
 
-    assert store.queues.depths() == {"threads": 0, "operations": 0, "deliveries": 1}
+    assert store.queues.depths() == {"threads": 0, "operations": 0, "deliveries": 1, "surveys": 0}
     assert connection.zscore(due_key("advance"), "t1") is not None
 
 
