@@ -5,11 +5,12 @@ thread; after a deploy, the tests of that environment; after failed tests, the r
 same loop takes these steps as it takes a model's (`agent`); `None` means: ask the model.
 """
 
-import re
 from dataclasses import dataclass
 
 from deploy.catalog import Catalog
+from deploy.locks import Hold
 from deploy.plan import SHORT, Plan
+from deploybot import hold_words
 from deploybot.approvals import ApprovalRequest
 from deploybot.events import (
     ApprovalDenied,
@@ -20,24 +21,31 @@ from deploybot.events import (
     Cancelled,
     DeployFailed,
     DeployResolved,
+    DeployStarted,
     DeploySucceeded,
     Event,
     Finished,
     HandedOver,
+    HoldPlaced,
     HoldReleased,
     Message,
+    ReadReturned,
     StepChosen,
     StepFailed,
     TestsFailed,
     TestsPassed,
     TurnCame,
 )
+from deploybot.hold_rules import place, told
 from deploybot.next_step import (
     Change,
     Deploy,
     DoneForNow,
     HandOver,
+    ListHolds,
     NextStep,
+    NothingToDo,
+    PlaceHold,
     ReleaseHold,
     RollBack,
     RunTests,
@@ -60,34 +68,58 @@ def choose(thread: Thread, catalog: Catalog) -> NextStep | None:
         return _again(turn)
     if thread.standing.agent == PIPELINE:
         return _pipeline(thread, turn, catalog)
-    return _hold(turn[-1], catalog) or _verify(thread, turn, catalog)
+    return _hold(thread, turn, catalog) or _verify(thread, turn, catalog)
 
 
-RELEASE = re.compile(
-    r"(?:please )?(?:unlock|release(?: the hold on)?) (?P<service>[a-z0-9-]+)"
-    r"(?: (?:on|in|from|for))? (?P<environment>[a-z0-9-]+)[.!]?",
-    re.IGNORECASE,
-)
-"""The one way to release a hold by words: a whole message, read by plain code and no model."""
+_ABOUT_HOLDS = PlaceHold | ReleaseHold | ListHolds
 
 
-def _hold(last: Event, catalog: Catalog) -> NextStep | None:
-    """Release a hold when somebody says just that; `agent` checks whether they may."""
-    if isinstance(last, HoldReleased):
-        where = f"{last.service} on {last.environment}"
-        return DoneForNow(
-            message=f"{where} is free again. It was held because {last.was}."
-            if last.was
-            else f"{where} was not held; nothing has changed."
-        )
-    said = RELEASE.fullmatch(" ".join(last.text.split())) if isinstance(last, Message) else None
-    if said is None:
+def _hold(thread: Thread, turn: tuple[Event, ...], catalog: Catalog) -> NextStep | None:
+    """Lock or free what somebody says in so many words, and end there; `agent` checks whether they may."""
+    last = turn[-1]
+    if isinstance(last, HoldPlaced | HoldReleased | StepFailed | ReadReturned):
+        chosen = next((e for e in reversed(turn) if isinstance(e, StepChosen)), None)
+        if chosen is not None and isinstance(chosen.step, _ABOUT_HOLDS):
+            deployed = any(isinstance(event, DeployStarted) for event in turn)
+            return None if deployed else _hold_told(last)
+    step = _said_of_holds(turn, catalog)
+    if thread.standing.dry_run and isinstance(step, PlaceHold | ReleaseHold):
+        return DoneForNow(message="A dry run changes nothing, so no lock was changed.")
+    return step
+
+
+def _said_of_holds(turn: tuple[Event, ...], catalog: Catalog) -> NextStep | None:
+    """Return what the last words about a lock mean that nothing has come of yet.
+
+    What was said while a deploy ran is taken when it has ended; then only what changes a lock counts.
+    """
+    last = turn[-1]
+    if not isinstance(last, Message | DeploySucceeded | DeployFailed | DeployResolved):
         return None
-    service, environment = said["service"].lower(), said["environment"].lower()
-    table = catalog.environments.get(environment)
-    if table is None or service not in table.services:
-        return None
-    return ReleaseHold(service=service, environment=environment, by=last.by)
+    for event in reversed(turn):
+        if isinstance(event, StepChosen):
+            return None
+        if isinstance(event, Message):
+            step = hold_words.read(event.text, event.by, event.at, catalog)
+            if step and (isinstance(last, Message) or isinstance(step, PlaceHold | ReleaseHold)):
+                return step
+    return None
+
+
+def _hold_told(last: Event) -> NextStep | None:
+    """Return the end of a turn that was about a lock; what was locked is told by the event itself."""
+    match last:
+        case HoldPlaced():
+            return NothingToDo(message="The lock is as was asked.")
+        case HoldReleased():
+            where = place(last.service or None, last.environment)
+            return DoneForNow(message=f"{where} is free again. It was held because {last.was}.")
+        case StepFailed():
+            return DoneForNow(message=last.error)
+        case ReadReturned(result=result):
+            return DoneForNow(message=told(tuple(map(Hold.model_validate, result))))
+        case _:
+            return None
 
 
 def this_turn(thread: Thread) -> tuple[Event, ...]:
