@@ -5,6 +5,8 @@ from typing import Any
 
 from fakes import NOON
 
+from deploy.change import Elsewhere, Extent, PullRequest
+from deploy.checks import Check
 from deploy.plan import Commit, Plan, PlannedStep
 from deploybot.approvals import POLICY, ApprovalRequest, Grant, Rule
 from deploybot.events import QuestionAsked
@@ -49,6 +51,21 @@ def plan(words: str = "Add org routes", **changes: Any) -> Plan:
         "commits": commits,
         "commits_total": 7,
         "warnings": (f"Not on main: {words}",),
+        "authors": (f"Ann {words}", "Ben", "Cem", "Dee"),
+        "authors_total": 4,
+        "pull_requests": tuple(
+            PullRequest(number=30 + number, title=words[:200]) for number in range(5)
+        ),
+        "pull_requests_total": 5,
+        "extent": Extent(files=3, added=40, removed=2),
+        "risky": (f"backend/migrations/{words}"[:200],),
+        "risky_total": 1,
+        "elsewhere": (Elsewhere(environment="staging", sha=SHA, since=NOON, verified=True),),
+        "checks": ("build passed",),
+        "required": (
+            Check(name=words or "build", state="success", link="https://ci.example/7"),
+            Check(name="odd", state="success", link=f"javascript:{words}"),
+        ),
     }
     return Plan(**(given | changes))
 

@@ -1,15 +1,20 @@
-"""The card of one approval request: the facts, who may answer, the buttons; its fate is `slack_fate`'s."""
+"""The card of one approval request: who may answer, and how; its fate is `slack_fate`'s.
 
-import shlex
+What code found out about each of its changes is drawn by `slack_facts`.
+"""
+
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
-from deploy.plan import SHORT, Commit, Plan
+from deploy.plan import SHORT, Plan
 from deploybot.approvals import ApprovalRequest, may_answer, may_settle
 from deploybot.inbound.slack_buttons import APPROVE, DENY, IT_FAILED, IT_IS_LIVE, Reference
+from deploybot.outbound import slack_facts as facts
+from deploybot.outbound.slack_facts import plain, small
 from deploybot.outbound.slack_fate import fate, in_short
-from deploybot.outbound.slack_rich import Json, bullets, output, quote, rich, section, words
-from deploybot.outbound.slack_text import code, cut, escape, line, moment
+from deploybot.outbound.slack_rich import Json, quote, rich, section, words
+from deploybot.outbound.slack_text import code, escape, line, moment
 from deploybot.outbox import Card, CardState
 from deploybot.ports import People
 
@@ -17,21 +22,26 @@ QUIET = {CardState.OPEN, CardState.APPROVED, CardState.DEPLOYING, CardState.LIVE
 """Where nobody needs to do anything about a request that plain code approved."""
 ANSWERS = ((APPROVE, "Approve", "primary"), (DENY, "Deny", "danger"))
 OUTCOMES = ((IT_IS_LIVE, "It is live", "primary"), (IT_FAILED, "It failed", "danger"))
+STOP = ((DENY, "Stop it", "danger"),)
 """Buttons: action id, label, style."""
-NEWEST = 5
-"""How many commits the card shows; the thread's detail shows all that the plan holds."""
+SEVERAL = 4
+"""Up to so many changes are drawn with all their facts; of more, a row each."""
+OF_SEVERAL = 3
+"""How many commits and warnings of each change a card of several shows."""
 
 
-def title(plan: Plan) -> str:
+def title(plan: Plan, *more: Plan) -> str:
     """Return what would happen, in a few words."""
     verb, where = ("Roll back", "on") if plan.action == "roll_back" else ("Deploy", "to")
-    return f"{verb} {plan.service} {where} {plan.environment}"
+    services = ", then ".join(one.service for one in (plan, *more))
+    return f"{verb} {services} {where} {plan.environment}"
 
 
 def card_text(card: Card, people: People) -> str:
     """Return the card in one line, escaped, for notifications."""
-    plan = card.request.plan
-    return f"{escape(title(plan))} {code(plan.sha[:SHORT])}: {in_short(card, people)}"
+    request = card.request
+    shas = ", ".join(code(sha[:SHORT]) for sha in dict.fromkeys(one.sha for one in request.plans))
+    return f"{escape(title(*request.plans))} {shas}: {in_short(card, people)}"
 
 
 def card_blocks(
@@ -41,83 +51,70 @@ def card_blocks(
     request = card.request
     if request.rule.automatic and card.state in QUIET:
         return _in_passing(card, people, progress)
+    heading = line(title(*request.plans), 150)
     blocks = [
-        {"type": "header", "text": {"type": "plain_text", "text": line(title(request.plan), 150)}},
+        {"type": "header", "text": {"type": "plain_text", "text": heading}},
         *fate(card, people, progress),
-        *_subject(card),
-        _commit(request.plan),
+        *(_each(card) if request.more else _only(card)),
         _fields(card, people),
+        *(_to_decide(request) if card.state is CardState.OPEN else ()),
     ]
-    if card.state is CardState.OPEN:
-        blocks += _to_decide(request)
-    if card.state is CardState.LIVE:
-        blocks += _commits(request.plan, "went live", "were taken back")
-    if url:
-        blocks.append(_small(f"<{url}|Everything about this thread>"))
-    if card.state is CardState.OPEN and not request.rule.automatic:
-        blocks.append(_buttons(request, "answer", ANSWERS))
-    if card.state is CardState.UNKNOWN:
-        blocks.append(_small(f"May settle it, after a look: {_may_settle(request, people)}"))
-        blocks.append(_buttons(request, "settle", OUTCOMES))
-    return blocks
+    if card.stopping and card.state is CardState.DEPLOYING:
+        blocks.append(plain(f"{people.name(card.stopping)} asked it to stop."))
+    blocks += _links(url, card.link)
+    return [*blocks, *_actions(card, people)]
 
 
 def detail_blocks(request: ApprovalRequest) -> list[Json]:
-    """Return what the card has no room for: each step as it runs, all commits, the digest."""
-    plan = request.plan
-    steps = [
-        f"{number}. {step.name}: {step.says}"
-        + (f"\n   $ {shlex.join(step.argv)}" if step.argv else "")
-        for number, step in enumerate(plan.steps, start=1)
-    ]
-    blocks = [
-        rich(section(words("What runs, exactly", bold=True)), output(_capped(steps), 6000)),
-    ]
-    if len(plan.commits) > NEWEST:
-        blocks.append(
-            rich(section(words("Commits", bold=True)), bullets(map(_row, plan.commits[:30])))
-        )
-    facts = f"Request {code(request.id)} · digest {code(request.digest[:12])}"
-    return [*blocks, _small(facts)]
+    """Return what the card has no room for, of each of its changes, and the digest of them all."""
+    blocks: list[Json] = []
+    for plan in request.plans[:SEVERAL]:
+        if request.more:
+            blocks.append(rich(section(words(line(title(plan), 150), bold=True))))
+        blocks += facts.detail(plan)
+    return [*blocks, small(f"Request {code(request.id)} · digest {code(request.digest[:12])}")]
 
 
 def _in_passing(card: Card, people: People, progress: Sequence[dict[str, Any]]) -> list[Json]:
     """Return a few lines for what needs nobody: it is there to be looked up, not to be read."""
     plan = card.request.plan
-    heading = f"*{escape(title(plan))}*  {_change(plan)}"
-    shown = {"type": "section", "text": {"type": "mrkdwn", "text": heading, "verbatim": True}}
-    return [shown, *fate(card, people, progress)]
+    heading = f"*{escape(title(*card.request.plans))}*  {facts.change(plan)}"
+    return [_marked(heading), *fate(card, people, progress)]
 
 
-def _subject(card: Card) -> list[Json]:
-    """Return the commit's subject, where no list of commits says it."""
+def _only(card: Card) -> list[Json]:
+    """Return the facts of the request's only change, as far as its state needs them."""
     plan = card.request.plan
-    if card.state in (CardState.OPEN, CardState.LIVE) and plan.commits:
-        return []
-    subject = next((commit.subject for commit in plan.commits if commit.sha == plan.sha), "")
-    return [rich(section(words(line(subject, 200), bold=True)))] if subject else []
+    if card.state is CardState.OPEN:
+        return [facts.commit(plan)]
+    if card.state is CardState.LIVE and plan.commits:
+        return [facts.commit(plan), *facts.commits(plan, "went live", "were taken back")]
+    return [*facts.subject(plan), facts.commit(plan)]
 
 
-def _commit(plan: Plan) -> Json:
-    """Return the commit in full, and the name by which it was asked for if that says more."""
-    named = plan.ref and not plan.sha.startswith(plan.ref)
-    return _small(code(plan.sha) + (f"  {code(plan.ref, 100)}" if named else ""))
-
-
-def _change(plan: Plan) -> str:
-    before = code(plan.previous_sha[:SHORT]) if plan.previous_sha else "nothing"
-    return f"{before} → {code(plan.sha[:SHORT])}"
+def _each(card: Card) -> list[Json]:
+    """Return the facts of each of several changes, in the order in which they go live."""
+    blocks: list[Json] = []
+    if len(card.request.plans) > SEVERAL:
+        return facts.many(card.request.plans)
+    for number, plan in enumerate(card.request.plans, start=1):
+        heading = f"*{number}. {escape(plan.service)}*  {facts.change(plan)}"
+        blocks += [_marked(heading), facts.commit(plan)]
+        if card.state is CardState.OPEN:
+            blocks += facts.commits(plan, "go live", "are taken back", OF_SEVERAL)
+            blocks += [*facts.warnings(plan, OF_SEVERAL), *facts.judged(plan)]
+    return blocks
 
 
 def _fields(card: Card, people: People) -> Json:
     request = card.request
-    fields = [
-        f"*Change*\n{_change(request.plan)}",
-        f"*Asked by*\n{escape(_asker(request, people), 300)}",
-    ]
+    fields = [] if request.more else [f"*Change*\n{facts.change(request.plan)}"]
+    fields.append(f"*Asked by*\n{escape(_asker(request, people), 300)}")
     if card.state is CardState.OPEN and not request.rule.automatic:
         until = moment(request.expires_at, "{date_short_pretty} at {time}")
         fields += [f"*May approve*\n{_may_approve(card, people)}", f"*Until*\n{until}"]
+    if card.state is CardState.OPEN and request.start_at is not None:
+        fields.append(f"*Starts*\n{moment(request.start_at, '{date_short_pretty} at {time}')}")
     return {
         "type": "section",
         "fields": [{"type": "mrkdwn", "text": text, "verbatim": True} for text in fields],
@@ -148,64 +145,25 @@ def _asker(request: ApprovalRequest, people: People) -> str:
 
 def _to_decide(request: ApprovalRequest) -> list[Json]:
     """Return what only somebody who has yet to decide needs to read."""
-    blocks = []
+    blocks: list[Json] = []
     if _says_more(request):
         asked = section(words("What led to this", bold=True))
         blocks.append(rich(asked, quote(request.asked, 600)))
-    blocks += _commits(request.plan, "go live", "are taken back")
-    blocks += _warnings(request.plan)
-    if request.plan.checks:
-        checks = " · ".join(line(check, 120) for check in request.plan.checks[:8])
-        blocks.append({"type": "context", "elements": [_plain(f"✓ Checked: {checks}")]})
-    blocks.append(_small(_steps(request.plan)))
+    if not request.more:
+        plan = request.plan
+        blocks += facts.commits(plan, "go live", "are taken back")
+        blocks += [*facts.warnings(plan), *facts.judged(plan)]
     if request.reason:
-        reason = line(f"deploybot's reason: {request.reason}", 600)
-        blocks.append({"type": "context", "elements": [_plain(reason)]})
+        blocks.append(plain(line(f"deploybot's reason: {request.reason}", 600)))
     return blocks
 
 
 def _says_more(request: ApprovalRequest) -> bool:
     """Tell whether what was asked says more than the card does: plain code asks in its words."""
-    plan = request.plan
-    said = {"sha", "to", "on", plan.service, plan.environment, plan.sha[:SHORT]}
-    said |= set(plan.action.split("_"))
+    said = {"sha", "to", "on", "and", "then"}
+    for plan in request.plans:
+        said |= {plan.service, plan.environment, plan.sha[:SHORT], *plan.action.split("_")}
     return bool(set(request.asked.casefold().split()) - said)
-
-
-def _commits(plan: Plan, coming: str, going: str) -> list[Json]:
-    if not plan.commits:
-        return []
-    total = max(plan.commits_total, len(plan.commits))
-    count = f"{total}{'+' if total >= 1000 else ''} commit{'s' if total > 1 else ''}"
-    heading = f"{count} {going if plan.action == 'roll_back' else coming}"
-    parts = [section(words(heading, bold=True)), bullets(map(_row, plan.commits[:NEWEST]))]
-    if total > NEWEST:
-        parts.append(section(words(f"+{total - NEWEST} more", italic=True)))
-    return [rich(*parts)]
-
-
-def _row(commit: Commit) -> list[Json]:
-    subject, author = line(commit.subject, 120), line(commit.author, 60)
-    return [
-        words(commit.sha[:SHORT], code=True),
-        words(f" {subject}"),
-        words(f"  {author}", italic=True),
-    ]
-
-
-def _warnings(plan: Plan) -> list[Json]:
-    shown = [section(words(f"⚠️ {line(warning, 300)}")) for warning in plan.warnings[:8]]
-    return [rich(*shown)] if shown else []
-
-
-def _steps(plan: Plan) -> str:
-    names = " → ".join(code(step.name, 40) for step in plan.steps[:15])
-    more = f" → +{len(plan.steps) - 15} more" if len(plan.steps) > 15 else ""
-    return f"Would run: {names or 'nothing'}{more}"
-
-
-def _capped(steps: list[str]) -> list[str]:
-    return [cut(step, 600) for step in steps] or ["nothing"]
 
 
 def _may_settle(request: ApprovalRequest, people: People) -> str:
@@ -216,9 +174,24 @@ def _may_settle(request: ApprovalRequest, people: People) -> str:
     return (", ".join(shown) or "nobody") + more
 
 
+def _actions(card: Card, people: People) -> list[Json]:
+    """Return what people can do about the request as it stands."""
+    request = card.request
+    match card.state:
+        case CardState.OPEN if not request.rule.automatic:
+            return [_buttons(request, "answer", ANSWERS)]
+        case CardState.SCHEDULED:
+            return [_buttons(request, "answer", STOP)]
+        case CardState.UNKNOWN:
+            able = small(f"May settle it, after a look: {_may_settle(request, people)}")
+            return [able, _buttons(request, "settle", OUTCOMES)]
+        case _:
+            return []
+
+
 def _buttons(request: ApprovalRequest, block: str, buttons: Sequence[tuple[str, str, str]]) -> Json:
     about = Reference(thread=request.thread, request=request.id, digest=request.digest).dumps()
-    label = line(f"{title(request.plan)}, {request.plan.sha[:SHORT]}", 60)
+    label = line(f"{title(*request.plans)}, {request.plan.sha[:SHORT]}", 60)
     return {
         "type": "actions",
         "block_id": f"{block}:{request.id}",
@@ -230,15 +203,39 @@ def _buttons(request: ApprovalRequest, block: str, buttons: Sequence[tuple[str, 
                 "text": _plain(says),
                 "value": about,
                 "accessibility_label": f"{says}: {label}",
+                **(_asked_twice(request) if action == APPROVE else {}),
             }
             for action, says, style in buttons
         ],
     }
 
 
+def _asked_twice(request: ApprovalRequest) -> dict[str, Json]:
+    """Return the dialog that asks once more, where something must be confirmed on its own."""
+    said = dict.fromkeys(one for plan in request.plans for one in plan.confirm)
+    if not said:
+        return {}
+    confirm = {
+        "title": _plain(line(f"{title(*request.plans)}?", 100)),
+        "text": _plain(line(" ".join(said), 300)),
+        "confirm": _plain("Approve"),
+        "deny": _plain("Not now"),
+        "style": "danger",
+    }
+    return {"confirm": confirm}
+
+
+def _links(url: str, run: str) -> list[Json]:
+    """Return where to read on: the thread's page, and the page of the run if it is an address."""
+    links = [f"<{url}|Everything about this thread>"] if url else []
+    if urlsplit(run).scheme == "https" and not set(run) & set("<>| \n") and len(run) <= 1000:
+        links.append(f"<{escape(run)}|Where it runs>")
+    return [small("  ·  ".join(links))] if links else []
+
+
+def _marked(text: str) -> Json:
+    return {"type": "section", "text": {"type": "mrkdwn", "text": text, "verbatim": True}}
+
+
 def _plain(text: str) -> Json:
     return {"type": "plain_text", "text": text, "emoji": False}
-
-
-def _small(text: str) -> Json:
-    return {"type": "context", "elements": [{"type": "mrkdwn", "text": text, "verbatim": True}]}

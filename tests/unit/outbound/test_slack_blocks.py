@@ -1,20 +1,21 @@
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from itertools import count
 from typing import Any
 
 import pytest
-from fakes import PEOPLE
+from fakes import NOON, PEOPLE
 from hypothesis import given
 from hypothesis import strategies as st
 from slack_cards import NASTY, PROGRESS, SHA, card, plan, question, request
 from slack_sdk.models.blocks import Block
 from slack_sdk.models.views import View
 
-from deploybot.approvals import Grant, Rule
+from deploybot.approvals import ApprovalRequest, Grant, Rule
 from deploybot.demo.workspace.blocks import checked, checked_view
-from deploybot.inbound.slack_buttons import Reference
-from deploybot.outbound.slack_blocks import Drawing, Look, draw
+from deploybot.inbound.slack_buttons import APPROVE, DENY, Reference
+from deploybot.outbound.slack_blocks import BLOCKS, Drawing, Look, draw
 from deploybot.outbound.slack_card import detail_blocks
 from deploybot.outbound.slack_dialog import denial
 from deploybot.outbox import Asked, CardState, Opening, Said, Telling
@@ -38,7 +39,7 @@ def _check(blocks: list[dict[str, Any]]) -> None:
         block.validate_json()
 
 
-ASKING = {CardState.OPEN, CardState.UNKNOWN}
+ASKING = {CardState.OPEN, CardState.SCHEDULED, CardState.UNKNOWN}
 """States in which a card waits for a person."""
 
 
@@ -101,8 +102,87 @@ def test_an_open_card_says_all_that_an_approver_needs() -> None:
         "Would run: `build` → `switch`",
         "<!date^1772454600^",
         "https://bot.example/threads/t1",
+        "3 files, +40 \N{MINUS SIGN}2 · by Ann no, Ben, Cem +1 more · #30, #31, #32 +2 more",
+        "⚠️ Touches backend/migrations/no",
+        "✓ Checked: build passed",
+        "Elsewhere: staging 4af9ec0 (tested)",
     ):
         assert part in shown, part
+
+
+def test_the_detail_holds_what_the_card_has_no_room_for() -> None:
+    blocks = detail_blocks(request())
+    _check(blocks)
+    shown = json.dumps(blocks, ensure_ascii=False)
+
+    for part in ("#34", "Written by", "Dee", "✅ Add org routes: success", "ci.example"):
+        assert part in shown, part
+    assert "javascript:" not in shown
+
+
+# -- several changes, later starts, confirmations ----------------------------------
+
+
+def _several(number: int, words: str = "Add org routes") -> ApprovalRequest:
+    more = tuple(plan(words, service=f"service-{n}") for n in range(1, number))
+    return request(words, more=more)
+
+
+@pytest.mark.parametrize("words", [NASTY, LONG], ids=lambda w: w[:6])
+@pytest.mark.parametrize("number", [2, 4, 40])
+@pytest.mark.parametrize("state", sorted({*ASKING, CardState.LIVE}))
+def test_a_card_of_several_changes_is_one_that_slack_takes(state, number, words) -> None:
+    asked = _several(number, words)
+
+    drawing = _drawn(card(state, words, request=asked))
+
+    _check(detail_blocks(asked))
+    assert bool(_buttons(drawing)) is (state in ASKING)
+    assert len(drawing.blocks) < BLOCKS
+
+
+@pytest.mark.parametrize("number", [2, 4, 5, 40])
+def test_a_card_of_several_changes_names_every_one_of_them(number) -> None:
+    shown = _words(_drawn(card(CardState.OPEN, request=_several(number))))
+
+    assert all(f"service-{n}" in shown for n in range(1, number))
+
+
+def test_a_later_start_is_on_the_card_and_can_be_stopped() -> None:
+    later = request(start_at=NOON + timedelta(hours=14))
+    opened = _drawn(card(CardState.OPEN, request=later))
+    waits = _drawn(card(CardState.SCHEDULED, request=later))
+
+    assert "*Starts*" in json.dumps(opened.blocks)
+    assert _buttons(waits) == [DENY]
+
+
+def test_what_must_be_confirmed_is_asked_once_more_before_the_approval_is_sent() -> None:
+    twice = request(plan=plan(confirm=("4af9ec0 is older than what is live.",) * 2))
+    buttons = {
+        thing["action_id"]: thing
+        for thing in _things(_drawn(card(CardState.OPEN, request=twice)).blocks)
+        if "action_id" in thing
+    }
+
+    dialog = buttons[APPROVE]["confirm"]
+    assert dialog["title"]["text"] == "Deploy backend to production?"
+    assert dialog["text"]["text"] == "4af9ec0 is older than what is live."
+    assert "confirm" not in buttons[DENY]
+
+
+def test_an_ordinary_approval_is_one_click() -> None:
+    shown = _drawn(card(CardState.OPEN))
+
+    assert all("confirm" not in thing for thing in _things(shown.blocks) if "action_id" in thing)
+
+
+def test_the_page_of_a_run_is_linked_only_if_it_is_an_address() -> None:
+    linked = _drawn(card(CardState.LIVE, link="https://github.example/runs/7"))
+    odd = _drawn(card(CardState.LIVE, link="https://x.example/|Approve>"))
+
+    assert "<https://github.example/runs/7|Where it runs>" in json.dumps(linked.blocks)
+    assert "Where it runs" not in json.dumps(odd.blocks)
 
 
 def test_an_open_card_mentions_those_who_can_still_act_and_nobody_else() -> None:
