@@ -3,7 +3,7 @@
 from importlib import import_module
 
 from local_harnesses import CommandHarness, ReleasesHarness, ToldCommandHarness
-from remote_harnesses import GitHubHarness, PlainGitHubHarness
+from remote_harnesses import GitHubHarness, PlainGitHubHarness, VercelHarness
 from target_harness import Harness
 
 HARNESSES: list[type[Harness]] = [
@@ -12,6 +12,7 @@ HARNESSES: list[type[Harness]] = [
     ToldCommandHarness,
     GitHubHarness,
     PlainGitHubHarness,
+    VercelHarness,
 ]
 
 

@@ -8,6 +8,8 @@ from github_api.server import TOKEN, GitHubApi
 from loopback_api import LoopbackApi
 from shop import Shop, now, quick
 from target_harness import Mode, Moment
+from vercel_api.server import TOKEN as VERCEL_TOKEN
+from vercel_api.server import VercelApi
 
 from deploy.catalog import Catalog
 from deploy.connections import Connections
@@ -112,3 +114,42 @@ class PlainGitHubHarness(GitHubHarness):
         table = super().target_table()
         del table["tag"]
         return table | {"deployments": False}
+
+
+class VercelHarness(_Remote):
+    """A Vercel project that has a build of every release."""
+
+    kind = "vercel"
+    acts = "promote"
+    moments = (Moment("promote", "begins"), Moment("promote", "ended"))
+
+    def __init__(self, folder: Path) -> None:
+        self.api: VercelApi = VercelApi()
+        super().__init__(folder)
+        repository = self.look().repository("backend")
+        for tag in ("v1.0.0", "v1.1.0", "v1.2.0"):
+            self.api.build(repository.resolve(tag).sha)
+
+    def goes(self, mode: Mode) -> None:
+        self.api.fails = mode == "fails"
+        self.api.takes = 1_000_000 if mode in ("slow", "silent") else 2
+        self.api.says = mode == "slow"
+
+    def target_table(self) -> dict[str, Any]:
+        return {"project": self.api.project}
+
+    def connections(self) -> Connections:
+        return Connections(vercel_url=self.api.url, vercel_token=VERCEL_TOKEN)
+
+    def runs(self) -> list[str]:
+        moves = [move for move in self.api.moves if move.kind == "promote"]
+        return [self.api.sha_of(move.to) or "" for move in moves]
+
+    def acting(self) -> bool:
+        return bool(self.api.moves) and self.api.moves[-1].status in ("pending", "in-progress")
+
+    def truth(self) -> str | None:
+        return self.api.sha_of(self.api.live)
+
+    def let_go(self) -> None:
+        self.api.takes = 0

@@ -17,10 +17,17 @@ def _github_actions(site: Site) -> Target:
     return GitHubActionsTarget(site)
 
 
+def _vercel(site: Site) -> Target:
+    from deploy.targets.vercel import VercelTarget
+
+    return VercelTarget(site)
+
+
 KINDS: dict[str, Callable[[Site], Target]] = {
     "releases": Releases,
     "command": Command,
     "github_actions": _github_actions,
+    "vercel": _vercel,
 }
 """The built-in targets by the `kind` of their table; other packages bring theirs (`kinds`).
 
