@@ -64,9 +64,18 @@ class Connection:
 
         Raises DeliveryError: `retry_after` None when this recipient or message is refused for good.
         """
+        with self._in_our_words():
+            self._open().send_message(message, sender, [recipient])
+
+    def open(self) -> None:
+        """Connect and log in, and send nothing; raises DeliveryError."""
+        with self._in_our_words():
+            self._open()
+
+    @contextmanager
+    def _in_our_words(self) -> Iterator[None]:
         try:
-            server = self._server = self._server or self._opened()
-            server.send_message(message, sender, [recipient])
+            yield
         except smtplib.SMTPAuthenticationError:
             raise _later("does not accept the name and password", RETRY_LOGIN) from None
         except smtplib.SMTPRecipientsRefused as error:
@@ -77,6 +86,10 @@ class Connection:
         except (OSError, smtplib.SMTPException) as error:
             self.close()
             raise _later(f"cannot be reached ({type(error).__name__})", RETRY) from error
+
+    def _open(self) -> smtplib.SMTP:
+        self._server = self._server or self._opened()
+        return self._server
 
     def close(self) -> None:
         """Say goodbye, if a connection is open."""
