@@ -10,8 +10,6 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
-import redis
-
 from deploybot import logs
 from deploybot.agent import Agent
 from deploybot.config import (
@@ -27,7 +25,6 @@ from deploybot.failpoints import FailingStore
 from deploybot.holding import Holding
 from deploybot.inbox import Inbox
 from deploybot.mail import MailSettings
-from deploybot.meter import Meter
 from deploybot.metrics import DELIVERIES_FAILED
 from deploybot.model_tables import ModelTable
 from deploybot.models import templates
@@ -51,8 +48,7 @@ from deploybot.redis_safety import client, require_safe
 from deploybot.store import RedisStore
 from deploybot.surveys import Surveyor
 from deploybot.thread import Thread
-from deploybot.tracing import NoTracer, Tracer
-from deploybot.watched import Watch, WatchedDeployer, WatchedModel, WatchedStore
+from deploybot.watched import Watch, WatchedDeployer, WatchedModel, WatchedStore, watch_of
 
 logger = logging.getLogger(__name__)
 
@@ -130,7 +126,7 @@ def build_bot(settings: Settings, configuration: Configuration) -> Bot:
     people = configuration.known_people()
     lease = timedelta(seconds=settings.lease_seconds)
     kind = FailingStore if settings.failpoint else WatchedStore
-    watch = Watch(Meter(connection), tracer(settings, connection))
+    watch = watch_of(settings, connection)
     store = kind(
         connection,
         key=key,
@@ -180,20 +176,6 @@ def build_bot(settings: Settings, configuration: Configuration) -> Bot:
         prompt=prompt,
         mail=mail,
         watch=watch,
-    )
-
-
-def tracer(settings: Settings, connection: redis.Redis) -> Tracer:
-    """Return what sends spans to the collector that is set; without one, what sends nothing."""
-    if not settings.otlp_endpoint:
-        return NoTracer()
-    from deploybot.otlp import OtlpTracer, headers_of  # noqa: PLC0415 - loaded where it is used
-
-    return OtlpTracer(
-        settings.otlp_endpoint,
-        connection,
-        service=settings.otlp_service,
-        headers=headers_of(settings.otlp_headers.get_secret_value()),
     )
 
 

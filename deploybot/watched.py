@@ -12,9 +12,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
+import redis
+
 from deploy.plan import Plan
 from deploy.target import Guard, Order, Outcome, Progress, Report, Running, StepDone, TestReport
 from deploybot import metrics
+from deploybot.config import Settings
 from deploybot.deployer import CatalogDeployer
 from deploybot.errors import DeploybotError, ModelUnavailableError
 from deploybot.events import Event
@@ -193,3 +196,19 @@ class WatchedDeployer(CatalogDeployer):
     @property
     def _tracer(self) -> Tracer:
         return self.watch.tracer if self.watch else NoTracer()
+
+
+def watch_of(settings: Settings, connection: redis.Redis) -> Watch:
+    """Return who is told: the meter, and the collector of traces that is set, if one is."""
+    meter = Meter(connection)
+    if not settings.otlp_endpoint:
+        return Watch(meter)
+    from deploybot.otlp import OtlpTracer, headers_of  # noqa: PLC0415 - loaded where it is used
+
+    tracer = OtlpTracer(
+        settings.otlp_endpoint,
+        connection,
+        service=settings.otlp_service,
+        headers=headers_of(settings.otlp_headers.get_secret_value()),
+    )
+    return Watch(meter, tracer)

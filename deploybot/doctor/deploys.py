@@ -15,7 +15,14 @@ from deploybot.redaction import Redactor, secrets_in
 
 GIT_SECONDS = 15
 SHARED = ("nfs", "nfs4", "cifs", "smb3", "9p", "ceph", "glusterfs", "fuse.sshfs")
-_QUIET = {"GIT_TERMINAL_PROMPT": "0", "GIT_SSH_COMMAND": "ssh -o BatchMode=yes", "LC_ALL": "C"}
+_QUIET = {
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_CONFIG_GLOBAL": "/dev/null",
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_SSH_COMMAND": "ssh -o BatchMode=yes",
+    "LC_ALL": "C",
+}
+"""As the workers run git: it asks nobody anything, and reads no settings but the repository's."""
 
 
 def of_deploys(settings: Settings, configuration: Configuration) -> Iterator[Finding]:
@@ -63,13 +70,11 @@ def _of_a_repository(name: str, table: RepositoryTable) -> Finding:
 
 def _git(*words: str) -> tuple[int, str] | None:
     """Run git; its exit code and last line, or None when it takes too long."""
-    kept = {
-        name: os.environ[name] for name in ("PATH", "HOME", "SSH_AUTH_SOCK") if name in os.environ
-    }  # noqa: TID251 - handed on to git, not read
+    shell = dict(os.environ)  # noqa: TID251 - handed on to git, not read
     try:
         ran = subprocess.run(
             ["git", *words],
-            env=kept | _QUIET,
+            env=shell | _QUIET,
             capture_output=True,
             text=True,
             errors="replace",
