@@ -66,6 +66,8 @@ class LiveTable(_Table):
 
     url: Url | None = None
     port: int | None = Field(default=None, ge=1, le=65_535)
+    health: Url | None = None
+    """A page that answers 200 while the service is well; release directories have their own."""
     variables: dict[Variable, str] = {}
 
 
@@ -105,6 +107,11 @@ class EnvironmentTable(_Table):
     """Commits that could be here and are not after so long start a thread that offers the deploy."""
     hold_after_rollback: bool = True
     hold_after_rollback_seconds: int | None = Field(default=None, ge=60)
+
+    @property
+    def is_proved(self) -> bool:
+        """Whether what goes live here is watched or tested before it counts as verified."""
+        return self.tests is not None or self.bake_seconds > 0
 
     @field_validator("time_zone")
     @classmethod
@@ -224,7 +231,7 @@ class Catalog(_Table):
             raise ValueError(f"environments.{name}.verified_in: no environment {earlier_name!r}")
         if earlier.order >= environment.order:
             raise ValueError(f"environments.{name}.verified_in: {earlier_name} must come earlier")
-        if earlier.tests is None:
+        if not earlier.is_proved:
             raise ValueError(
                 f"environments.{name}.verified_in: {earlier_name} has no tests, so nothing would "
                 "ever be verified there"

@@ -237,7 +237,7 @@ def _test_or_go_on(
     catalog: Catalog,
 ) -> NextStep:
     tested = any(isinstance(event, TestsPassed) for event in turn)
-    if catalog.environments[first].tests and not tested:
+    if catalog.environments[first].is_proved and not tested:
         return RunTests(environment=first)
     return _to_next(moved.after, first, services, catalog)
 
@@ -318,7 +318,7 @@ def untested(turn: tuple[Event, ...], catalog: Catalog) -> str | None:
         elif isinstance(event, TestsPassed | TestsFailed):
             since[event.environment] = False
     return next(
-        (name for name, due in since.items() if due and catalog.environments[name].tests), None
+        (name for name, due in since.items() if due and catalog.environments[name].is_proved), None
     )
 
 

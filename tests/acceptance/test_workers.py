@@ -15,7 +15,7 @@ from redis_server import emptied, running_server, wait_until
 
 from deploybot.embedded import EmbeddedServer, url_of
 from deploybot.events import ApiMessageReceived
-from deploybot.queue import Queues
+from deploybot.queue import QUEUES, Queues
 from deploybot.redis_safety import client
 from deploybot.store import RedisStore
 from workers.clock import LEASE_KEY, Clock, ClockSettings
@@ -68,7 +68,7 @@ def start_pool(url: str, connection: redis.Redis, tmp_path: Path) -> Iterator[St
         )
         log.close()
         pools.append(pool)
-        wait_until(lambda: len(connection.smembers("rq:workers")) >= 3)
+        wait_until(lambda: len(connection.smembers("rq:workers")) >= len(QUEUES))
         return pool
 
     yield start
@@ -173,7 +173,7 @@ def test_what_costs_time_is_done_once_a_worker_and_not_once_a_job(
 
     workers = {worker for _, _, worker in started(connection, "advance")}
     assert workers < set(map(int, connection.lrange("warmed", 0, -1)))
-    assert connection.llen("warmed") == 3
+    assert connection.llen("warmed") == len(QUEUES)
 
 
 def test_on_request_every_process_is_renewed_after_its_job(
@@ -251,7 +251,7 @@ def test_the_workers_go_on_when_redis_comes_back(tmp_path: Path) -> None:
         stderr=subprocess.DEVNULL,
     )
     connection = client(server.url)
-    wait_until(lambda: len(connection.smembers("rq:workers")) == 3)
+    wait_until(lambda: len(connection.smembers("rq:workers")) == len(QUEUES))
 
     server.stop()
     server = EmbeddedServer.start(tmp_path / "redis")
