@@ -10,7 +10,7 @@ from typing import Any
 from deploy.catalog import Catalog
 from deploy.errors import Refusal, RefusedError, SeenApprovalError
 from deploy.plan import Commit, Plan, PlannedStep
-from deploy.policy import Facts, check, check_names
+from deploy.policy import Behalf, Facts, check, check_names
 from deploy.target import (
     Began,
     Ended,
@@ -128,6 +128,8 @@ class FakeDeployer:
     failing_tests: set[str] = field(default_factory=set)
     """Environments whose tests fail."""
     main: str = "main"
+    confirms: tuple[str, ...] = ()
+    """What every plan wants confirmed on its own."""
     on_switch: Callable[[], object] | None = None
     """Called once something is live, before it is said."""
     elsewhere: dict[str, Running] = field(default_factory=dict)
@@ -184,13 +186,14 @@ class FakeDeployer:
             verified_in_sha=before.sha if before and before.verified else None,
             holds=self.store.holds() if self.store else (),
             running=self._running(service, environment),
+            behalf=Behalf(requesters=asking.requesters, coming=dict(asking.coming)),
         )
         if refusal := check(plan, facts, self.catalog):
             raise RefusedError(refusal)
         line = self.store.line(service, environment) if self.store else ()
         if action != "roll_back" and line and line[0] != asking.thread:
             raise RefusedError(Refusal("in_line", f"Thread {line[0]} waits for it, too."))
-        return plan
+        return plan.model_copy(update={"confirm": self.confirms})
 
     def _resolve(self, ref: str) -> str:
         if ref == "main":

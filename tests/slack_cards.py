@@ -60,7 +60,7 @@ def plan(words: str = "Add org routes", **changes: Any) -> Plan:
         "extent": Extent(files=3, added=40, removed=2),
         "risky": (f"backend/migrations/{words}"[:200],),
         "risky_total": 1,
-        "elsewhere": (Elsewhere(environment="staging", sha=SHA, since=NOON, verified=True),),
+        "elsewhere": (Elsewhere(environment="staging", sha=BEFORE, since=NOON, verified=True),),
         "checks": ("build passed",),
         "required": (
             Check(name=words or "build", state="success", link="https://ci.example/7"),

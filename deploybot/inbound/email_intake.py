@@ -11,6 +11,7 @@ from deploybot.events import AnswerRefused, EmailReceived
 from deploybot.inbound.email import Mail, Quarantined
 from deploybot.inbound.email_place import Held, find_held, find_referenced, was_stolen
 from deploybot.inbound.email_refusals import (
+    CONFIRM_ELSEWHERE,
     MISUSED,
     NOT_AN_ANSWER,
     NOT_BY_MAIL,
@@ -136,6 +137,9 @@ class MailDesk:
         environment = held.request.plan.environment
         if not self.settings.answers_by_mail(environment):
             why = ("not_by_mail", NOT_BY_MAIL.format(environment=environment))
+            return self._refused(letter, held.thread.id, held.request.id, why)
+        if isinstance(says, Approve) and any(plan.confirm for plan in held.request.plans):
+            why = ("not_by_mail", CONFIRM_ELSEWHERE)
             return self._refused(letter, held.thread.id, held.request.id, why)
         if isinstance(says, Misplaced | Nothing):
             why = ("unreadable", UNREADABLE)

@@ -20,6 +20,10 @@ NOT_BY_MAIL = (
     "Requests for {environment} are not answered by mail, so nothing changed. "
     "Answer in Slack or over the API instead."
 )
+CONFIRM_ELSEWHERE = (
+    "This change must be confirmed on its own, so it is not approved by mail; nothing changed. "
+    "Answer in Slack, on its page or over the API instead."
+)
 STOLEN = (
     "A mail that says it is from {address} carried your reply code, and could not be shown to be "
     "yours. It was refused: nothing was approved, and the code no longer counts. Answer in Slack "

@@ -9,6 +9,7 @@ ENDED = {
     CardState.EXPIRED: "expired",
     CardState.SUPERSEDED: "superseded",
     CardState.CLOSED: "closed",
+    CardState.IN_LINE: "waiting in line",
     CardState.LIVE: "live",
     CardState.FAILED: "failed",
     CardState.UNKNOWN: "outcome unknown",
@@ -20,7 +21,7 @@ def ending(card: Card, people: People) -> str:
     """Say how a request ended, and what runs now; empty while it has not ended."""
     when = f" at {card.at:%H:%M} UTC" if card.at else ""
     by = people.name(card.by) if card.by else "somebody"
-    live = f"{card.live[:SHORT]} is live." if card.live else "Nothing is live there."
+    live = f"{_live(card)} is live." if card.live else "Nothing is live there."
     match card.state:
         case CardState.LIVE:
             approved = ", ".join(people.name(grant.by) for grant in card.grants)
@@ -38,8 +39,17 @@ def ending(card: Card, people: People) -> str:
             why = f"Nobody answered in time, so it expired{when}"
         case CardState.SUPERSEDED:
             why = "It can no longer be answered; if it is still wanted, a new request follows"
+        case CardState.IN_LINE:
+            why = f"The place was not free{when}, so it waits in line and is shown anew"
         case CardState.CLOSED:
             why = f"{by} wrote or cancelled{when}, which closed it"
         case _:
             return ""
     return f"{why}; nothing was deployed."
+
+
+def _live(card: Card) -> str:
+    """Return the commit that is live, or of several changes all that went live."""
+    if card.state is CardState.LIVE and card.request.more:
+        return ", ".join(f"{plan.service} {plan.sha[:SHORT]}" for plan in card.request.plans)
+    return (card.live or "")[:SHORT]

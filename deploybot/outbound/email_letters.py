@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from deploy.plan import SHORT, Plan
-from deploybot.approvals import may_answer
+from deploybot.approvals import ApprovalRequest, may_answer
 from deploybot.events import EmailReceived
 from deploybot.mail import MailSettings, is_unverified, message_id, reply_code
 from deploybot.outbound.email_endings import ENDED, ending
@@ -63,10 +63,16 @@ def letters(
     return tuple(letter for letter in wanted if letter.key not in sent)
 
 
-def describe(plan: Plan) -> str:
-    """Return a change in one line: `Deploy backend to production`."""
+def describe(plan: Plan, *more: Plan) -> str:
+    """Return a change, or several, in one line: `Deploy backend, then frontend to production`."""
     verb, where = ("Roll back", "on") if plan.action == "roll_back" else ("Deploy", "to")
-    return f"{verb} {plan.service} {where} {plan.environment}"
+    services = ", then ".join(one.service for one in (plan, *more))
+    return f"{verb} {services} {where} {plan.environment}"
+
+
+def confirmations(request: ApprovalRequest) -> tuple[str, ...]:
+    """Return what must be confirmed on its own, and so is not decided by mail."""
+    return tuple(dict.fromkeys(one for plan in request.plans for one in plan.confirm))
 
 
 @dataclass(frozen=True)
@@ -158,6 +164,7 @@ class _Desk:
         key = f"{card.key}@{reader.id}"
         if card.state is CardState.OPEN:
             by_mail = self.settings.answers_by_mail(card.request.plan.environment)
+            by_mail = by_mail and not confirmations(card.request)
             code = reply_code(self.settings.secret, card.request, reader.id) if by_mail else ""
             yield self._letter(key, reader, card=card, code=code)
         if card.state in ENDED and key in self.sent:
@@ -165,7 +172,7 @@ class _Desk:
 
     def _end(self, card: Card, reader: Reader) -> Letter:
         key = f"{card.key}:{card.state}@{reader.id}"
-        title = f"{describe(card.request.plan)}: {ENDED[card.state]}"
+        title = f"{describe(*card.request.plans)}: {ENDED[card.state]}"
         text = tuple(part for part in (ending(card, self.people), card.note) if part)
         before = message_id(self.settings, self.thread.id, f"{card.key}@{reader.id}", reader.id)
         chain = (before,) if f"{card.key}@{reader.id}" in self.sent else ()
@@ -189,15 +196,15 @@ class _Desk:
         shown = card or about
         subject = f"Re: {_bare(reader.subject)}" if reader.subject else title
         if shown and not reader.answers:
-            plan = shown.request.plan
-            subject = f"{'Re: ' * bool(chain)}{describe(plan)} ({plan.sha[:SHORT]})"
+            about_it = f"{describe(*shown.request.plans)} ({shown.request.plan.sha[:SHORT]})"
+            subject = f"{'Re: ' * bool(chain)}{about_it}"
         return Letter(
             key=key,
             reader=reader,
             subject=subject,
             message_id=message_id(self.settings, self.thread.id, key, reader.id),
             answers=tuple(part for part in (reader.answers, *chain) if part),
-            title=title or (describe(card.request.plan) if card else ""),
+            title=title or (describe(*card.request.plans) if card else ""),
             paragraphs=paragraphs,
             detail=detail,
             card=card,

@@ -11,7 +11,6 @@ from deploybot.outbound.slack_rich import rich, section, words
 def denial(request: ApprovalRequest) -> dict[str, Any]:
     """Return the view: what is denied, and one required field for the words."""
     about = Reference(thread=request.thread, request=request.id, digest=request.digest)
-    plan = request.plan
     return {
         "type": "modal",
         "callback_id": DENIAL,
@@ -22,7 +21,9 @@ def denial(request: ApprovalRequest) -> dict[str, Any]:
         "blocks": [
             rich(
                 section(
-                    words(title(plan), 200, bold=True), words("  "), words(plan.sha[:7], code=True)
+                    words(title(*request.plans), 200, bold=True),
+                    words("  "),
+                    words(request.plan.sha[:7], code=True),
                 )
             ),
             {

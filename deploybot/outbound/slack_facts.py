@@ -10,7 +10,7 @@ from deploy.plan import SHORT, Commit, Plan
 from deploybot.outbound.slack_rich import Json, bullets, output, rich, section, words
 from deploybot.outbound.slack_text import code, cut, line
 
-NEWEST = 5
+NEWEST = 3
 """How many commits the card shows; the thread's detail shows all that the plan holds."""
 MANY = 12
 """So many warnings a card of many changes shows."""
@@ -58,17 +58,19 @@ def many(plans: tuple[Plan, ...]) -> list[Json]:
 
 
 def commits(plan: Plan, coming: str, going: str, shown: int = NEWEST) -> list[Json]:
-    """Return the newest commits, how many there are, and how large and whose the change is."""
+    """Return how many commits and how large the change is, the newest of them, and whose the rest are."""
     size = _size(plan)
     if not plan.commits:
         return [plain(size)] if size else []
     total = max(plan.commits_total, len(plan.commits))
     count = f"{total}{'+' if total >= 1000 else ''} commit{'s' if total > 1 else ''}"
-    heading = f"{count} {going if plan.goes_back else coming}"
-    parts = [section(words(heading, bold=True)), bullets(map(_row, plan.commits[:shown]))]
+    heading = [words(f"{count} {going if plan.goes_back else coming}", bold=True)]
+    heading += [words(f"  {size}")] if size else []
+    parts = [section(*heading), bullets(map(_row, plan.commits[:shown]))]
     if total > shown:
-        parts.append(section(words(f"+{total - shown} more", italic=True)))
-    return [rich(*parts), *([plain(size)] if size else [])]
+        whose = _whose(plan)
+        parts.append(section(words(f"+{total - shown} more{whose}", italic=True)))
+    return [rich(*parts)]
 
 
 def warnings(plan: Plan, most: int = 8) -> list[Json]:
@@ -90,8 +92,8 @@ def judged(plan: Plan) -> list[Json]:
     if plan.checks:
         found = " · ".join(line(check, 120) for check in plan.checks[:8])
         blocks.append(plain(f"✓ Checked: {found}"))
-    if plan.elsewhere:
-        blocks.append(plain(f"Elsewhere: {_elsewhere(plan.elsewhere[:6])}"))
+    if others := tuple(place for place in plan.elsewhere if place.sha != plan.sha):
+        blocks.append(plain(f"Elsewhere: {_elsewhere(others[:6])}"))
     return [*blocks, small(_steps(plan))]
 
 
@@ -134,12 +136,18 @@ def small(text: str) -> Json:
 
 
 def _size(plan: Plan) -> str:
-    parts = []
-    if extent := plan.extent:
-        files = f"{extent.files} file{'s' if extent.files != 1 else ''}"
-        parts.append(f"{files}, +{extent.added} \N{MINUS SIGN}{extent.removed}")
+    if plan.extent is None:
+        return ""
+    files = f"{plan.extent.files} file{'s' if plan.extent.files != 1 else ''}"
+    return f"{files}, +{plan.extent.added} \N{MINUS SIGN}{plan.extent.removed}"
+
+
+def _whose(plan: Plan) -> str:
+    """Return who wrote all of it and which pull requests it came by: the rows only tell the newest."""
+    parts = [""]
     if plan.authors:
-        parts.append(f"by {_named([line(one, 60) for one in plan.authors], plan.authors_total)}")
+        names = _named([line(one, 40) for one in plan.authors], plan.authors_total)
+        parts.append(f"by {names} in all")
     if plan.pull_requests:
         told = [f"#{one.number}" for one in plan.pull_requests]
         parts.append(_named(told, plan.pull_requests_total))

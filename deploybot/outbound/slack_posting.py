@@ -103,7 +103,7 @@ def detail_posting(card: Card, place: Place, noted: Noted) -> Posting | None:
     due = shown_in_channel(card) and place.root and card.state not in FINAL
     if not due or noted.get(key).get("ts"):
         return None
-    text = f"{escape(title(card.request.plan))}: what runs, exactly"
+    text = f"{escape(title(*card.request.plans))}: what runs, exactly"
     return Posting(key, place, Drawing(text, tuple(detail_blocks(card.request))))
 
 

@@ -6,6 +6,7 @@ from fakes import NOON
 from hypothesis import given
 from hypothesis import strategies as st
 from letters import ANN, BEN, BOT, EVE, MAIL, Correspondence, html_mail, raw_mail, vouched
+from story import Story
 
 from deploybot.errors import InboundError
 from deploybot.events import AnswerRefused, ApprovalDenied, EmailReceived
@@ -401,6 +402,19 @@ def test_an_expired_request_cannot_be_approved(post: Correspondence) -> None:
     post.story.clock.passes(hours=1)
 
     assert post.arrives(raw_mail("approve", to=post.address("ben"))).outcome == "expired"
+
+
+def test_what_must_be_confirmed_on_its_own_is_denied_by_mail_and_never_approved() -> None:
+    story = Story()
+    story.deployer.confirms = ("It is older than what is live.",)
+    post = Correspondence(story).opened()
+
+    approved = post.arrives(raw_mail("approve", to=post.address("ben")))
+    denied = post.arrives(raw_mail("deny: not now", to=post.address("ben"), message_id="<m2@x>"))
+
+    assert approved.outcome == "not_by_mail"
+    assert not story.thread.standing.grants
+    assert denied.outcome == "denied"
 
 
 def test_an_environment_may_be_closed_to_mail() -> None:

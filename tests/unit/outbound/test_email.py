@@ -7,15 +7,20 @@ from fakes import PEOPLE
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from letters import ANN, MAIL, Correspondence, parsed, raw_mail
+from slack_cards import card, plan, request
 from smtp_sink import SmtpSink
 
+from deploybot.approvals import ApprovalRequest
 from deploybot.errors import ConfigError, DeliveryError
 from deploybot.inbound.email import Unwanted, read
 from deploybot.inbound.email_reply import Approve, Deny, meaning
 from deploybot.next_step import Deploy, DoneForNow, RequestHumanInput
 from deploybot.outbound.email import EmailChannel
+from deploybot.outbound.email_letters import letters
+from deploybot.outbound.email_rendering import message
 from deploybot.outbound.smtp import SmtpSettings
-from deploybot.outbox import tellings
+from deploybot.outbox import CardState, tellings
+from deploybot.thread import Thread
 
 DEPLOY = Deploy(service="backend", ref="main", environment="production", reason="Ann asked")
 MIA = "mia@shop.example"
@@ -100,6 +105,46 @@ def test_the_card_shows_what_runs(post: Post) -> None:
     for shown in (plan.sha, "Ann", "deploy the backend", "build it", "12:30 UTC", "Ben, Mia"):
         assert shown in text
     assert f"https://bot.example/threads/{post.request.thread}" in text
+
+
+def mail_to_mia(asked: ApprovalRequest) -> str:
+    """Return what Mia reads of a request that she may approve."""
+    shown = card(CardState.OPEN, request=asked)
+    (letter,) = letters(Thread("t"), (shown,), {}, PEOPLE, MAIL)
+    now = asked.expires_at
+    written = message(letter, settings=MAIL, people=PEOPLE, url="https://bot.example/t", now=now)
+    return f"{written['Reply-To']}\n{parsed(written, 'plain')}"
+
+
+def test_the_mail_tells_how_large_a_change_is_whose_and_what_it_touches() -> None:
+    text = mail_to_mia(request())
+
+    for part in (
+        "3 files, 40 lines added, 2 removed",
+        "Written by: Ann Add org routes, Ben, Cem, Dee",
+        "#31 Add org routes",
+        "Warning: Touches backend/migrations/Add org routes",
+        "Elsewhere: staging: abc1234",
+        "Checked: build passed",
+    ):
+        assert part in text
+
+
+def test_a_mail_of_several_changes_names_them_in_their_order() -> None:
+    text = mail_to_mia(request(more=(plan(service="frontend"),)))
+
+    assert "Deploy backend, then frontend to production" in text
+    assert text.index("backend: abc1234 → 4af9ec0") < text.index("frontend: abc1234 → 4af9ec0")
+
+
+def test_what_must_be_confirmed_on_its_own_cannot_be_approved_by_mail() -> None:
+    ordinary = mail_to_mia(request())
+    special = mail_to_mia(request(plan=plan(confirm=("It is older than what is live.",))))
+
+    assert "deploybot+" in ordinary
+    assert "Warning: It is older than what is live." in special
+    assert "it is not answered by mail" in special
+    assert "deploybot+" not in special
 
 
 def test_a_reply_to_the_card_approves_it(post: Post) -> None:

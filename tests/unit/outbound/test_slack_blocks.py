@@ -93,7 +93,7 @@ def test_an_open_card_says_all_that_an_approver_needs() -> None:
         SHA,
         "`abc1234` → `4af9ec0`",
         "7 commits go live",
-        "+2 more",
+        "+4 more · by Ann no, Ben, Cem +1 more in all · #30, #31, #32 +2 more",
         "*Asked by*\\nEve",
         "What led to this",
         "please ship it",
@@ -102,10 +102,10 @@ def test_an_open_card_says_all_that_an_approver_needs() -> None:
         "Would run: `build` → `switch`",
         "<!date^1772454600^",
         "https://bot.example/threads/t1",
-        "3 files, +40 \N{MINUS SIGN}2 · by Ann no, Ben, Cem +1 more · #30, #31, #32 +2 more",
+        "3 files, +40 \N{MINUS SIGN}2",
         "⚠️ Touches backend/migrations/no",
         "✓ Checked: build passed",
-        "Elsewhere: staging 4af9ec0 (tested)",
+        "Elsewhere: staging abc1234 (tested)",
     ):
         assert part in shown, part
 

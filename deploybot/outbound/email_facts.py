@@ -1,0 +1,151 @@
+"""What a mail says of a request: what code found out, a row each, never what the agent says."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from deploy.plan import SHORT, Plan
+from deploybot.approvals import ApprovalRequest, may_answer
+from deploybot.mail import visible
+from deploybot.ports import People
+
+COMMITS = 5
+NAMED = 5
+LONGEST = 4_000
+"""Characters of one text that others wrote."""
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One row of a card, and the smaller lines below it."""
+
+    label: str
+    value: str
+    lines: tuple[str, ...] = ()
+    code: bool = False
+
+
+def of(request: ApprovalRequest, people: People) -> tuple[Fact, ...]:
+    """Return the rows of a request: each of its changes, who asked, who may answer, until when."""
+    asked_by = ", ".join(line_of(people.name(person)) for person in request.requesters)
+    able = [person for person in request.rule.approvers if may_answer(request, person) is None]
+    approvers = ", ".join(line_of(people.name(person)) for person in able)
+    quorum = f" ({request.rule.quorum} of them)" if request.rule.quorum > 1 else ""
+    starts = _moment(request.start_at) if request.start_at else ""
+    people_and_times = (
+        Fact("Asked by", asked_by or "deploybot", _quoted(request.asked)),
+        Fact("Approvers", (approvers or "nobody") + quorum),
+        Fact("Until", _moment(request.expires_at)),
+        Fact("Starts", starts),
+    )
+    if request.more:
+        several = (fact for plan in request.plans for fact in _brief(plan))
+        facts = (*several, *people_and_times)
+    else:
+        first, second, *rest = _whole(request.plan)
+        facts = (first, second, *people_and_times, *rest)
+    return tuple(fact for fact in facts if fact.value not in ("", "0"))
+
+
+def warnings(request: ApprovalRequest) -> Iterator[str]:
+    """Yield what to be careful about, in each of the changes."""
+    for plan in request.plans:
+        about = f"{plan.service}: " if request.more else ""
+        for warning in plan.warnings:
+            yield f"{about}{warning}"
+        if plan.risky:
+            named = ", ".join(plan.risky[:NAMED])
+            more = plan.risky_total - len(plan.risky[:NAMED])
+            yield f"{about}Touches {named}{f' and {more} more' if more > 0 else ''}"
+
+
+def text_of(text: str) -> str:
+    """Return a text of others without what cannot be seen, at a readable length."""
+    return visible(text)[:LONGEST].strip()
+
+
+def line_of(text: str) -> str:
+    """Return a text of others on one line."""
+    return " ".join(visible(text)[:LONGEST].split())
+
+
+def _whole(plan: Plan) -> Iterator[Fact]:
+    """Yield all rows about one change; the first two say which."""
+    yield Fact("Change", _change(plan))
+    yield Fact("Commit", plan.sha, code=True)
+    yield Fact(
+        "Taken back" if plan.goes_back else "Commits", str(plan.commits_total), _commits(plan)
+    )
+    yield Fact("Size", _size(plan))
+    if plan.commits_total > COMMITS:
+        yield from _behind_the_rest(plan)
+    yield Fact("Checked", ", ".join(line_of(check) for check in plan.checks))
+    yield Fact("Elsewhere", _elsewhere(plan))
+    yield Fact("Steps", _names(plan), tuple(line_of(step.says) for step in plan.steps))
+
+
+def _behind_the_rest(plan: Plan) -> Iterator[Fact]:
+    """Yield who wrote all of it and which pull requests it came by: the commits tell only the newest."""
+    yield Fact("Written by", _authors(plan))
+    merged = [f"#{one.number} {line_of(one.title)[:120]}" for one in plan.pull_requests[:NAMED]]
+    number = max(plan.pull_requests_total, len(merged))
+    yield Fact("Pull requests", str(number), _and_more(merged, number - len(merged)))
+
+
+def _brief(plan: Plan) -> Iterator[Fact]:
+    """Yield two rows for one change of several."""
+    count = f"{plan.commits_total} commit{'s' if plan.commits_total != 1 else ''}"
+    said = (f"{count}, {_size(plan)}" if _size(plan) else count, f"Steps: {_names(plan)}")
+    yield Fact(plan.service, _change(plan), said)
+    yield Fact("Commit", plan.sha, code=True)
+
+
+def _change(plan: Plan) -> str:
+    before = plan.previous_sha[:SHORT] if plan.previous_sha else "nothing"
+    return f"{before} → {plan.sha[:SHORT]}"
+
+
+def _size(plan: Plan) -> str:
+    if plan.extent is None:
+        return ""
+    files = f"{plan.extent.files} file{'s' if plan.extent.files != 1 else ''}"
+    return f"{files}, {plan.extent.added} lines added, {plan.extent.removed} removed"
+
+
+def _authors(plan: Plan) -> str:
+    names = ", ".join(line_of(name)[:60] for name in plan.authors[:NAMED])
+    more = plan.authors_total - len(plan.authors[:NAMED])
+    return f"{names} and {more} more" if more > 0 else names
+
+
+def _elsewhere(plan: Plan) -> str:
+    return ", ".join(
+        f"{place.environment}: {place.sha[:SHORT] if place.sha else 'nothing'}"
+        for place in plan.elsewhere[:NAMED]
+        if place.sha != plan.sha
+    )
+
+
+def _names(plan: Plan) -> str:
+    return " → ".join(line_of(step.name) for step in plan.steps)
+
+
+def _commits(plan: Plan) -> tuple[str, ...]:
+    lines = [
+        f"{commit.sha[:SHORT]} {line_of(commit.subject)[:120]} ({line_of(commit.author)[:60]})"
+        for commit in plan.commits[:COMMITS]
+    ]
+    return _and_more(lines, plan.commits_total - len(lines))
+
+
+def _and_more(lines: list[str], more: int) -> tuple[str, ...]:
+    return (*lines, f"and {more} more") if more > 0 else tuple(lines)
+
+
+def _quoted(words: str) -> tuple[str, ...]:
+    return tuple(f"“{line}”" for line in text_of(words).splitlines()[:10] if line.strip())
+
+
+def _moment(at: datetime) -> str:
+    moment = at.astimezone(UTC)
+    return f"{moment.day} {moment:%B %Y, %H:%M} UTC"
