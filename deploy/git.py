@@ -77,6 +77,14 @@ class Changed:
     removed: int
 
 
+@dataclass(frozen=True)
+class _Apart:
+    """Two commits: the newest that only the second has, and how many only the first has."""
+
+    come: tuple[str, ...]
+    goes: int
+
+
 class Repository:
     """A local repository, bare or not; with `url`, a bare mirror that `fetch` makes and refreshes.
 
@@ -88,6 +96,7 @@ class Repository:
         self.path = path
         self.url = url
         self._directory = path / ".git" if (path / ".git").is_dir() else path
+        self._apart_known: dict[tuple[str, str], _Apart] = {}
 
     def resolve(self, ref: str) -> Resolved:
         """Return the one commit that a tag, branch or commit name stands for.
@@ -121,8 +130,8 @@ class Repository:
 
     def between(self, old: str, new: str, limit: int) -> tuple[tuple[Commit, str], ...]:
         """Return the commits that `new` has and `old` has not, newest first, and how their bodies begin."""
-        span = f"{checked_sha(old)}..{checked_sha(new)}"
-        return self._told(f"--max-count={limit:d}", "--end-of-options", span)
+        names = self._apart(old, new).come[:limit]
+        return self._told("--no-walk=unsorted", "--end-of-options", *names) if names else ()
 
     def changed(self, old: str, new: str, path: str = "") -> tuple[Changed, ...] | None:
         """Return the files below `path` in which two commits differ; None if that takes too long."""
@@ -139,9 +148,7 @@ class Repository:
 
     def count_between(self, old: str, new: str) -> int:
         """Return how many commits `new` has that `old` has not, at most COUNT_LIMIT."""
-        span = f"{checked_sha(old)}..{checked_sha(new)}"
-        limit = f"--max-count={COUNT_LIMIT}"
-        return int(self._ask("rev-list", "--count", limit, "--end-of-options", span))
+        return len(self._apart(old, new).come)
 
     def tags(self, limit: int) -> tuple[Tag, ...]:
         """Return the newest tags of commits; one whose name may not be deployed is left out."""
@@ -159,16 +166,15 @@ class Repository:
 
     def is_ancestor(self, old: str, new: str) -> bool:
         """Tell whether `new` contains `old`."""
-        status, _, error = self._run(
-            "merge-base", "--is-ancestor", checked_sha(old), checked_sha(new)
-        )
-        if status not in (0, 1):
-            raise self._failed(error)
-        return status == 0
+        return self._apart(old, new).goes == 0
 
     def is_on_branch(self, sha: str, branches: tuple[str, ...]) -> bool:
         """Tell whether one of these branches (a last `*` stands for anything) contains `sha`."""
         patterns = [f"refs/heads/{branch}" for branch in branches]
+        tips = self._ask("for-each-ref", "--format=%(objectname)", *patterns).split()
+        known = (self._apart_known.get((sha, tip)) for tip in tips)
+        if sha in tips or any(apart is not None and apart.goes == 0 for apart in known):
+            return True
         contains = f"--contains={checked_sha(sha)}"
         return bool(self._ask("for-each-ref", "--count=1", contains, "--format=1", *patterns))
 
@@ -211,11 +217,23 @@ class Repository:
         refs = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
         status, _, error = self._run(
             "fetch", "--quiet", "--prune", "--no-tags", "--no-recurse-submodules",
-            "--no-write-fetch-head", "--end-of-options", url, *refs,
+            "--no-write-fetch-head", "--write-commit-graph", "--end-of-options", url, *refs,
             seconds=FETCH_SECONDS,
         )  # fmt: skip
         if status != 0:
             raise self._failed(error)
+
+    def _apart(self, old: str, new: str) -> "_Apart":
+        """Return how two commits stand to each other: found by one walk, as it never changes."""
+        pair = (checked_sha(old), checked_sha(new))
+        if pair not in self._apart_known:
+            text = self._ask("rev-list", "--left-right", "--end-of-options", "...".join(pair))
+            names = text.split()
+            goes = tuple(name[1:] for name in names if name[0] == "<")
+            come = tuple(name[1:] for name in names if name[0] == ">")
+            self._apart_known[pair] = _Apart(come[:COUNT_LIMIT], len(goes))
+            self._apart_known[pair[::-1]] = _Apart(goes[:COUNT_LIMIT], len(come))
+        return self._apart_known[pair]
 
     def _abbreviated(self, prefix: str) -> list[Resolved]:
         names = self._ask("rev-parse", f"--disambiguate={prefix}").split()
