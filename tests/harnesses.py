@@ -3,7 +3,12 @@
 from importlib import import_module
 
 from local_harnesses import CommandHarness, ReleasesHarness, ToldCommandHarness
-from remote_harnesses import GitHubHarness, PlainGitHubHarness, VercelHarness
+from remote_harnesses import (
+    GitHubHarness,
+    KubernetesHarness,
+    PlainGitHubHarness,
+    VercelHarness,
+)
 from target_harness import Harness
 
 HARNESSES: list[type[Harness]] = [
@@ -13,6 +18,7 @@ HARNESSES: list[type[Harness]] = [
     GitHubHarness,
     PlainGitHubHarness,
     VercelHarness,
+    KubernetesHarness,
 ]
 
 

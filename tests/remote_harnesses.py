@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from github_api.server import TOKEN, GitHubApi
+from kubernetes_api.server import TOKEN as KUBERNETES_TOKEN
+from kubernetes_api.server import KubernetesApi
 from loopback_api import LoopbackApi
 from shop import Shop, now, quick
 from target_harness import Mode, Moment
@@ -150,6 +152,48 @@ class VercelHarness(_Remote):
 
     def truth(self) -> str | None:
         return self.api.sha_of(self.api.live)
+
+    def let_go(self) -> None:
+        self.api.takes = 0
+
+
+class KubernetesHarness(_Remote):
+    """A Deployment whose images are named after commits."""
+
+    kind = "kubernetes"
+    acts = "set-image"
+    moments = (Moment("set-image", "begins"), Moment("set-image", "ended"))
+
+    def __init__(self, folder: Path) -> None:
+        self.api: KubernetesApi = KubernetesApi()
+        super().__init__(folder)
+
+    def goes(self, mode: Mode) -> None:
+        self.api.fails = mode == "fails"
+        self.api.takes = 1_000_000 if mode in ("slow", "silent") else 3
+        self.api.says = mode == "slow"
+
+    def target_table(self) -> dict[str, Any]:
+        return {
+            "server": self.api.url,
+            "namespace": "shop",
+            "deployment": "{service}",
+            "container": "web",
+            "image": "registry.example/backend:{sha}",
+        }
+
+    def connections(self) -> Connections:
+        return Connections(kubernetes_token=KUBERNETES_TOKEN)
+
+    def runs(self) -> list[str]:
+        forward = [rollout for rollout in self.api.rollouts if not rollout.is_back]
+        return [rollout.image.partition(":")[2] for rollout in forward]
+
+    def acting(self) -> bool:
+        return bool(self.api.rollouts) and self.api.rollouts[-1].state == "going"
+
+    def truth(self) -> str | None:
+        return self.api.live.partition(":")[2]
 
     def let_go(self) -> None:
         self.api.takes = 0

@@ -23,11 +23,18 @@ def _vercel(site: Site) -> Target:
     return VercelTarget(site)
 
 
+def _kubernetes(site: Site) -> Target:
+    from deploy.targets.kubernetes import KubernetesTarget
+
+    return KubernetesTarget(site)
+
+
 KINDS: dict[str, Callable[[Site], Target]] = {
     "releases": Releases,
     "command": Command,
     "github_actions": _github_actions,
     "vercel": _vercel,
+    "kubernetes": _kubernetes,
 }
 """The built-in targets by the `kind` of their table; other packages bring theirs (`kinds`).
 
