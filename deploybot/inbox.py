@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from deploybot import stopping
 from deploybot.answers import (
     UNKNOWN_PERSON,
     closed_question,
@@ -16,6 +17,7 @@ from deploybot.answers import (
     judge_settling,
     last_seen_live,
 )
+from deploybot.approvals import Refusal
 from deploybot.errors import ConflictError, DuplicateError, IllegalEventError, NotAllowedError
 from deploybot.events import (
     Answered,
@@ -27,17 +29,16 @@ from deploybot.events import (
     Event,
     Forked,
     ForkMade,
+    Message,
     Paused,
     Resumed,
-    StopRequested,
 )
 from deploybot.ports import Clockwork, Operation, People, Store
+from deploybot.stopping import SERVICE, Wish
 from deploybot.thread import Status, Thread, thread_id_for
 
 TRIES = 50
 """How often an append is tried again when others append at the same time."""
-SERVICE = "service:"
-"""What the id of a service begins with, which an operator gave a token of its own."""
 REFUSALS_KEPT = 5
 """Refused answers of one person to one request that are stored; further ones only get words."""
 
@@ -91,9 +92,6 @@ class _Word:
     release: Operation | None = None
 
 
-_Move = Paused | Resumed | Cancelled | StopRequested
-
-
 class Inbox:
     """Appends what comes in: deduplicated, in order, with the wake-ups it asks for."""
 
@@ -112,12 +110,14 @@ class Inbox:
     ) -> Thread:
         """Store an event once; a delivery heard before changes nothing.
 
+        A message that says nothing but stop stops what was approved, or runs, if its sender may.
         Raises IllegalEventError when it cannot happen to the thread as it stands.
         """
         thread = self._store.load(thread_id)
         for _ in range(TRIES):
+            also = stopping.said(thread, event, self._people) if isinstance(event, Message) else ()
             try:
-                return self._store.append(thread, event, dedupe=dedupe, aliases=aliases)
+                return self._store.append(thread, event, *also, dedupe=dedupe, aliases=aliases)
             except DuplicateError as error:
                 return self._store.load(error.thread)
             except ConflictError:
@@ -201,30 +201,52 @@ class Inbox:
         cannot happen to the thread as it stands. A delivery heard before changes nothing.
         """
         now = self._clock.now()
-        return self._move(thread_id, lambda _: Paused(at=now, by=by, delivery=delivery))
+        return self._move(
+            thread_id,
+            lambda _: Paused(at=now, by=by, delivery=delivery),
+            by=by,
+            delivery=delivery,
+        )
 
     def resume(self, thread_id: str, *, by: str, delivery: str) -> Thread:
         """Let a paused thread go on from where it stands."""
         now = self._clock.now()
-        return self._move(thread_id, lambda _: Resumed(at=now, by=by, delivery=delivery))
+        return self._move(
+            thread_id,
+            lambda _: Resumed(at=now, by=by, delivery=delivery),
+            by=by,
+            delivery=delivery,
+        )
 
     def cancel(self, thread_id: str, *, by: str, delivery: str, reason: str = "") -> Thread:
         """End the thread; a deploy that runs is asked to stop at its next safe step instead."""
-        now = self._clock.now()
+        wish = Wish(by=by, at=self._clock.now(), delivery=delivery, reason=reason)
 
-        def event(thread: Thread) -> _Move:
+        def event(thread: Thread) -> Event:
             if thread.standing.status is Status.DEPLOYING:
-                return StopRequested(at=now, by=by, delivery=delivery, reason=reason)
-            return Cancelled(at=now, by=by, delivery=delivery, reason=reason)
+                return self._stopped(thread, wish)
+            return Cancelled(at=wish.at, by=by, delivery=delivery, reason=reason)
 
-        return self._move(thread_id, event)
+        return self._move(thread_id, event, by=by, delivery=delivery)
 
     def stop(self, thread_id: str, *, by: str, delivery: str, reason: str = "") -> Thread:
-        """Ask the deploy that runs to stop at its next safe step, and nothing else."""
-        now = self._clock.now()
+        """Stop what runs at its next safe step, or what was approved before it starts.
+
+        Raises NotAllowedError for who may not, too, and IllegalEventError when there is neither.
+        """
+        wish = Wish(by=by, at=self._clock.now(), delivery=delivery, reason=reason)
         return self._move(
-            thread_id, lambda _: StopRequested(at=now, by=by, delivery=delivery, reason=reason)
+            thread_id, lambda thread: self._stopped(thread, wish), by=by, delivery=delivery
         )
+
+    def _stopped(self, thread: Thread, wish: Wish) -> Event:
+        match stopping.stop(thread, wish, self._people):
+            case None:
+                raise IllegalEventError("Nothing runs here or is about to, so nothing was stopped.")
+            case Refusal(text=text):
+                raise NotAllowedError(text)
+            case event:
+                return event
 
     def fork(self, thread_id: str, at: int, *, by: str, delivery: str) -> Thread:
         """Begin a thread with the first `at` events of another, and nothing open; link them both.
@@ -251,16 +273,17 @@ class Inbox:
         self.hear(thread_id, made, dedupe=(f"{delivery}/made",))
         return fork
 
-    def _move(self, thread_id: str, event: Callable[[Thread], _Move]) -> Thread:
+    def _move(
+        self, thread_id: str, event: Callable[[Thread], Event], *, by: str, delivery: str
+    ) -> Thread:
         """Store what is to happen to the thread as it then stands, once."""
+        self._require_known(by)
         thread = self._store.load(thread_id)
         for _ in range(TRIES):
-            move = event(thread)
-            self._require_known(move.by)
-            if _was_heard(thread, move.delivery):
+            if _was_heard(thread, delivery):
                 return thread
             try:
-                return self._store.append(thread, move, dedupe=(move.delivery,))
+                return self._store.append(thread, event(thread), dedupe=(delivery,))
             except DuplicateError as error:
                 return self._store.load(error.thread)
             except ConflictError:
