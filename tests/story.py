@@ -29,7 +29,7 @@ class Story:
     deliveries: int = 0
 
     def __post_init__(self) -> None:
-        self.store = MemoryStore(now=self.clock.now)
+        self.store = self.opened_store()
         self.deployer = FakeDeployer(self.table, self.clock.now, self.store)
         self.inbox = Inbox(self.store, PEOPLE, self.clock.clockwork)
         self.agent = Agent(
@@ -43,6 +43,10 @@ class Story:
         self.operator = Operator(
             store=self.store, deployer=self.deployer, clock=self.clock.clockwork
         )
+
+    def opened_store(self) -> Any:
+        """Return where the threads are kept."""
+        return MemoryStore(now=self.clock.now)
 
     # -- moves ---------------------------------------------------------------------
 

@@ -26,6 +26,7 @@ def run(directory: Path, *, port: int, ends: bool) -> int:
     with Company(directory, now=now, port=_port(port, ends=ends)) as company:
         access = company.access
         console.print(f"  Slack      [link={access.workspace}]{access.workspace}[/]")
+        console.print(f"  pages      [link={access.bot}]{access.bot}[/]")
         for environment, table in access.releases.items():
             console.print(f"  {environment:<10} [link={table['frontend']}]{table['frontend']}[/]")
         console.print(f"  state      {access.state}  (demo.json says how tools reach it)")

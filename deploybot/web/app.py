@@ -13,6 +13,8 @@ from deploybot.web.bearer import Callers
 from deploybot.web.deps import Deps
 from deploybot.web.idempotency import RedisAnswers
 from deploybot.web.limits import RedisLimits
+from deploybot.web.pages.assembly import form_targets, page_routers
+from deploybot.web.security import SecurityHeaders
 from deploybot.web.slack import SlackDoor, slack_router
 from deploybot.web.slack_desk import SlackDesk
 from deploybot.web.stream import Stream
@@ -30,7 +32,10 @@ def create_app(bot: Bot) -> FastAPI:
         app.include_router(part.router(deps))
     if bot.settings.slack_signing_secrets:
         app.include_router(slack_router(_door(bot), _desk(bot)))
+    for routes in page_routers(bot, deps.stream):
+        app.include_router(routes)
     app.include_router(_metrics(bot))
+    app.add_middleware(SecurityHeaders, form_targets=form_targets(bot.settings))
     app.add_middleware(Watching, meter=bot.watch.meter)
     return app
 

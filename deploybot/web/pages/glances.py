@@ -72,7 +72,7 @@ def _glance(name: str, found: Sequence[Any]) -> Glance:
         id=name,
         status=str(status),
         length=int(length),
-        at=datetime.fromtimestamp((score or 0) / 1000, UTC),
+        at=datetime.fromtimestamp((score or 0) / 1_000_000, UTC),
         first=next(iter(_events(first)), None),
         last=tuple(reversed(_events(last))),
     )

@@ -1,0 +1,192 @@
+"""The open request as an approver sees it on a page: every fact of it, and what they may do.
+
+All of it comes from the request itself, from the events about it, and from the side stream of what
+runs; who may answer is `approvals`' to say.
+"""
+
+import shlex
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from deploy.catalog import Catalog
+from deploy.plan import Plan
+from deploybot.approvals import POLICY, ApprovalRequest, Grant, may_answer, may_settle
+from deploybot.events import (
+    ApprovalGranted,
+    ApprovalRequested,
+    DeployFailed,
+    DeployOutcomeUnknown,
+    DeployResolved,
+    DeployStarted,
+    DeploySucceeded,
+    Event,
+)
+from deploybot.phrases import change
+from deploybot.ports import People, Person
+from deploybot.thread import Status, Thread
+
+LOG = 200
+"""Newest lines of a running deploy that are shown."""
+Progress = Callable[[str], Sequence[dict[str, Any]]]
+"""An operation's id → what it has told so far."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a plan; `state` is planned, running, done or failed."""
+
+    name: str
+    says: str
+    command: str
+    state: str
+    seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class Part:
+    """One change of a request, and how far it is; `state` is planned, running, live, failed or unknown."""
+
+    plan: Plan
+    heading: str
+    state: str
+    steps: tuple[Step, ...]
+    log: tuple[str, ...] = ()
+    seconds: float = 0.0
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class CardView:
+    """A request for one reader. `why_not` says why they may not answer; "" when they may."""
+
+    request: ApprovalRequest
+    heading: str
+    parts: tuple[Part, ...]
+    grants: tuple[Grant, ...]
+    may: tuple[str, ...]
+    """Names of those who can still answer."""
+    why_not: str = ""
+    needs_sign_in: bool = False
+    """Whether this reader may approve only once they have signed in again."""
+    may_settle: bool = False
+
+
+def card(
+    thread: Thread,
+    request: ApprovalRequest,
+    *,
+    reader: Person,
+    people: People,
+    is_fresh: bool,
+    catalog: Catalog,
+    progress: Progress,
+) -> CardView:
+    """Return one request of the thread as this reader is to see it."""
+    about = [e for e in thread.events if getattr(e, "request_id", None) == request.id]
+    grants = tuple(Grant(by=e.by, at=e.at) for e in about if isinstance(e, ApprovalGranted))
+    given = {grant.by for grant in grants}
+    may = [
+        person
+        for person in request.rule.approvers
+        if person not in given and may_answer(request, person) is None
+    ]
+    refusal = may_answer(request, reader.id)
+    mine = "You have approved this; somebody else must, too." if reader.id in given else ""
+    return CardView(
+        request=request,
+        heading=heading(request),
+        parts=tuple(_parts(request, about, progress)),
+        grants=grants,
+        may=tuple(people.name(person) for person in may),
+        why_not=refusal.text if refusal else mine,
+        needs_sign_in=not is_fresh and needs_fresh_sign_in(request, catalog),
+        may_settle=may_settle(request, reader.id) is None,
+    )
+
+
+def open_card(thread: Thread) -> ApprovalRequest | None:
+    """Return the request that the thread stands at, if any."""
+    at = (Status.AWAITING_APPROVAL, Status.APPROVED, Status.DEPLOYING, Status.OUTCOME_UNKNOWN)
+    return thread.standing.request if thread.standing.status in at else None
+
+
+def request_in(events: Iterable[Event], request_id: str) -> ApprovalRequest | None:
+    """Return a request that was made in the thread."""
+    made = (e.request for e in events if isinstance(e, ApprovalRequested))
+    return next((request for request in made if request.id == request_id), None)
+
+
+def heading(request: ApprovalRequest) -> str:
+    """Return what would happen, in a line."""
+    plan = request.plan
+    services = " and ".join(dict.fromkeys(each.service for each in request.plans))
+    if plan.action == "roll_back":
+        return f"Roll back {services} on {plan.environment}"
+    return f"Deploy {services} to {plan.environment}"
+
+
+def needs_fresh_sign_in(request: ApprovalRequest, catalog: Catalog) -> bool:
+    """Tell whether approving it takes somebody who signed in just now."""
+    table = catalog.environments.get(request.plan.environment)
+    return table is None or table.fresh_sign_in
+
+
+def granter(by: str, request: ApprovalRequest, people: People) -> str:
+    """Name who approved."""
+    rule = f"the standing rule of {request.plan.environment}"
+    return rule if by == POLICY else people.name(by)
+
+
+def _parts(request: ApprovalRequest, about: list[Event], progress: Progress) -> Iterable[Part]:
+    for number, plan in enumerate(request.plans):
+        events = [e for e in about if getattr(e, "part", None) == number]
+        started = next((e for e in events if isinstance(e, DeployStarted)), None)
+        told = progress(started.operation) if started else ()
+        state, seconds, error = _end(started, events)
+        yield Part(
+            plan=plan,
+            heading=change(plan),
+            state=state,
+            steps=tuple(_steps(plan, told, state)),
+            log=tuple(str(e.get("text", "")) for e in told if e.get("kind") == "log")[-LOG:],
+            seconds=seconds,
+            error=error,
+        )
+
+
+def _end(started: DeployStarted | None, events: list[Event]) -> tuple[str, float, str]:
+    state, seconds, error = ("running" if started else "planned"), 0.0, ""
+    for event in events:
+        match event:
+            case DeploySucceeded():
+                state, seconds = "live", event.seconds
+            case DeployFailed():
+                state, error = "failed", event.error
+            case DeployOutcomeUnknown():
+                state = "unknown"
+            case DeployResolved(outcome=outcome):
+                state = "live" if outcome == "succeeded" else "failed"
+            case _:
+                pass
+    return state, seconds, error
+
+
+def _steps(plan: Plan, told: Sequence[dict[str, Any]], state: str) -> Iterable[Step]:
+    ended = {str(e.get("name")): e for e in told if e.get("kind") == "step"}
+    begun = {str(e.get("name")) for e in told if e.get("kind") == "started"}
+    for step in plan.steps:
+        end = ended.get(step.name)
+        if end is not None:
+            now = "done" if end.get("ok", True) else "failed"
+        elif state == "running" and step.name in begun:
+            now = "running"
+        else:
+            now = "done" if state == "live" else "planned"
+        yield Step(
+            name=step.name,
+            says=step.says,
+            command=shlex.join(step.argv) if step.argv else "",
+            state=now,
+            seconds=float(end.get("seconds") or 0) if end else None,
+        )

@@ -1,0 +1,41 @@
+"""What is live where, as the page of environments shows it: an environment, and a row a service."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from deploy.catalog import Catalog
+from deploybot.ports import EnvironmentRow, People
+
+
+@dataclass(frozen=True)
+class Place:
+    """One environment: whose leave it takes to change it, and what is there."""
+
+    name: str
+    rule: str
+    rows: tuple[EnvironmentRow, ...]
+
+
+def places(found: Sequence[EnvironmentRow], catalog: Catalog, people: People) -> tuple[Place, ...]:
+    """Return the environments in their order, each with its services."""
+    names = dict.fromkeys(row.environment for row in found)
+    return tuple(
+        Place(
+            name,
+            rule(catalog, people, name),
+            tuple(row for row in found if row.environment == name),
+        )
+        for name in names
+    )
+
+
+def rule(catalog: Catalog, people: People, environment: str) -> str:
+    """Return in a sentence whose leave a change takes."""
+    table = catalog.environments.get(environment)
+    if table is None:
+        return "Not configured any more."
+    if table.automatic:
+        return "Changes need nobody's approval."
+    names = ", ".join(people.name(person) for person in table.approvers)
+    need = f"{table.quorum} of " if table.quorum > 1 else ""
+    return f"Approved by {need}{names}."
