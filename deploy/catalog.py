@@ -27,6 +27,9 @@ from deploy.values import Argv, Branch, Folder, Name, Person, Remote, Seconds, U
 CheckName = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
 
+LOCK_REMINDER_HOURS = 8.0
+
+
 class _Table(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -105,6 +108,8 @@ class EnvironmentTable(_Table):
     """How long the health of what went live is watched before its tests run."""
     offer_after_hours: float | None = Field(default=None, gt=0)
     """Commits that could be here and are not after so long start a thread that offers the deploy."""
+    lock_reminder_hours: float = Field(default=LOCK_REMINDER_HOURS, gt=0, le=720)
+    """After how long, then twice as long each time, a lock's owner is asked if it is still wanted."""
     hold_after_rollback: bool = True
     hold_after_rollback_seconds: int | None = Field(default=None, ge=60)
 
@@ -263,7 +268,7 @@ class Catalog(_Table):
         """Return the SHA-256, in hex, of all settings that decide what runs and by whose leave."""
         table, place = self.services[service], self.environments[environment]
         other = {"services", "tests", "tests_path", "tests_repository", "tests_timeout_seconds"}
-        other |= {"freezes", "max_commits", "over_max_commits"}  # asked again right before a start
+        other |= {"lock_reminder_hours", "freezes", "max_commits", "over_max_commits"}  # asked again right before a start
         settings = {
             "repository": self.repositories[table.repository].model_dump(mode="json"),
             "service": table.model_dump(mode="json", exclude={"risky"}),

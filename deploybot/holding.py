@@ -5,11 +5,12 @@ who end up with the same rules.
 """
 
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from deploy.catalog import Catalog
+from deploy.catalog import LOCK_REMINDER_HOURS, Catalog
 from deploy.locks import Hold
 from deploybot.errors import ConflictError, DuplicateError, HoldChangedError, IllegalEventError
+from deploybot.events import HoldForgotten
 from deploybot.hold_rules import HoldRefusal, HoldStep, Scene, decide
 from deploybot.inbox import TRIES, Receipt
 from deploybot.next_step import PlaceHold, ReleaseHold
@@ -127,6 +128,40 @@ class Holding:
             service=service, environment=environment, by=by, how="taken_over", reason=reason
         )
         return self._take(step, delivery, about)
+
+    def remind(self) -> int:
+        """Ask the owners of locks that have stood for long whether they are still wanted.
+
+        To be called now and then. Each time is one event, stored with the lock; returns how many.
+        """
+        now = self._clock.now()
+        return sum(
+            self._reminded(hold, now) for hold in self._store.holds() if self._due(hold, now)
+        )
+
+    def _due(self, hold: Hold, now: datetime) -> bool:
+        table = self._catalog.environments.get(hold.environment)
+        hours = table.lock_reminder_hours if table else LOCK_REMINDER_HOURS
+        if hold.made_by != "person":
+            return False
+        waited = (hold.reminded or hold.at) - hold.at
+        return now >= hold.at + 2 * waited + timedelta(hours=hours)
+
+    def _reminded(self, hold: Hold, now: datetime) -> bool:
+        """Tell on the thread of the lock, or on the place's own if that is busy with something else."""
+        own = lock_thread(hold.service, hold.environment)
+        later = hold.model_copy(update={"reminded": now})
+        for thread_id in dict.fromkeys(filter(None, (hold.thread, own))):
+            thread = self._store.load(thread_id)
+            event = HoldForgotten(at=now, by="clock", hold=hold)
+            try:
+                self._store.append(thread, event, hold=later, free=hold)
+            except IllegalEventError:
+                continue
+            except (ConflictError, HoldChangedError):
+                return False  # looked at again the next time
+            return True
+        return False
 
     def _take(self, step: HoldStep, delivery: str, about: str) -> Receipt:
         """Store what the word comes to, judged by what is locked when it is stored."""

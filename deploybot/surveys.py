@@ -23,8 +23,8 @@ from deploybot.events import (
 from deploybot.ports import Clockwork, Deployer, EnvironmentRow, Head, People, Store
 from deploybot.thread import thread_id_for
 
-ENVIRONMENTS, REPOSITORIES = "environments", "repositories"
-EVERY = {ENVIRONMENTS: 60.0, REPOSITORIES: 300.0}
+ENVIRONMENTS, REPOSITORIES, LOCKS = "environments", "repositories", "locks"
+EVERY = {ENVIRONMENTS: 60.0, REPOSITORIES: 300.0, LOCKS: 60.0}
 """What is looked at, and after how many seconds again."""
 
 DAILY = "daily look"

@@ -16,7 +16,7 @@ from deploybot.errors import (
 )
 from deploybot.metrics import JOB_ERRORS
 from deploybot.ports import Job
-from deploybot.surveys import ENVIRONMENTS, EVERY
+from deploybot.surveys import ENVIRONMENTS, EVERY, LOCKS
 from deploybot.thread import Thread
 
 logger = logging.getLogger(__name__)
@@ -55,7 +55,10 @@ def survey(what: str) -> None:
     bot().queues.later("survey", what, EVERY.get(what, 300.0))
     with logs.about(job="survey"):
         try:
-            bot().surveyor.survey(what)
+            if what == LOCKS:
+                bot().holding.remind()
+            else:
+                bot().surveyor.survey(what)
         except (OperatorError, DeployError) as error:
             logger.warning(
                 "could not look around now; the clock tries again",
