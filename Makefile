@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup demo story test quick check lint types arch fix bench pictures clean
+.PHONY: help setup demo story test quick check lint types arch fix fuzz bench pictures clean
 
 help: ## list these commands
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -46,6 +46,9 @@ arch: setup ## who may import whom
 fix: setup ## put style right where a machine can
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+fuzz: setup ## ten thousand requests to the API, made from its own description
+	$(BIN)/python -m pytest -q tests/properties/test_api_fuzz.py --hypothesis-profile=fuzz -p no:xdist --timeout=0
 
 bench: setup ## measure, beside a minimal script, on this machine
 	$(BIN)/python -m pytest tests/benchmarks tests/unit -m benchmark -p no:xdist -s

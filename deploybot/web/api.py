@@ -48,10 +48,12 @@ def router(deps: Deps) -> APIRouter:
 
 def _reads(routes: APIRouter, deps: Deps, reading: Reading) -> None:
     reader = Depends(_caller(deps, "read"))
+    lister = Depends(_caller(deps, "read", query=("status", "limit", "cursor")))
+    follower = Depends(_caller(deps, "read", query=("after",)))
 
     @routes.get(
         "/threads",
-        dependencies=[reader],
+        dependencies=[lister],
         **said("list_threads", "List threads by last activity", Rows),
     )
     def threads(
@@ -75,7 +77,7 @@ def _reads(routes: APIRouter, deps: Deps, reading: Reading) -> None:
 
     @routes.get(
         "/threads/{thread_id}/events",
-        dependencies=[reader],
+        dependencies=[follower],
         **streams("follow_thread", "Follow one thread"),
     )
     async def events(
@@ -200,13 +202,22 @@ def _writes(routes: APIRouter, deps: Deps, calls: Calls) -> None:
         return calls.fork(call, thread_id, body)
 
 
-def _caller(deps: Deps, *scopes: Scope, writes: bool = False) -> Callable[[Request], Caller]:
-    """Return what finds out who calls, and refuses who may not, or calls too often."""
+def _caller(
+    deps: Deps, *scopes: Scope, writes: bool = False, query: tuple[str, ...] = ()
+) -> Callable[[Request], Caller]:
+    """Return what finds out who calls, and refuses who may not, or calls too often.
+
+    A part of the query that is not in `query` is refused by name: it would be ignored otherwise.
+    """
 
     def caller(request: Request) -> Caller:
         found = deps.callers.of(request)
         deps.limits.count(found.token, writes=writes)
         found.require(*scopes)
+        for name in request.query_params:
+            if name not in query:
+                text = f"The query knows no {name[:60]!r}; nothing was done."
+                raise ProblemError(422, text, field=name[:60])
         return found
 
     return caller
@@ -231,8 +242,10 @@ def _call(deps: Deps, *scopes: Scope) -> Callable[[Request], Call]:
 
 def _key(request: Request) -> str:
     """Return the Idempotency-Key, or nothing."""
-    key = request.headers.get("idempotency-key", "")
-    if key and not KEY.fullmatch(key):
+    key = request.headers.get("idempotency-key")
+    if key is None:
+        return ""
+    if not KEY.fullmatch(key):
         text = "Idempotency-Key must be 1 to 200 visible ASCII characters; nothing was stored."
         raise ProblemError(400, text, field="Idempotency-Key")
     return key

@@ -2,7 +2,15 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    StringConstraints,
+    model_validator,
+)
 
 _HAS_WORDS: dict[str, JsonValue] = {"pattern": r"\S"}
 _DRY_ROLLBACK: dict[str, JsonValue] = {
@@ -16,6 +24,11 @@ Text = Annotated[
 ]
 Comment = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2_000)]
 Name = Annotated[str, StringConstraints(max_length=200)]
+
+
+def _whole(value: object) -> object:
+    """Return 3 for 3.0: JSON has no other integers."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 class Body(BaseModel):
@@ -88,4 +101,6 @@ class Ending(Body):
 class Forking(Body):
     """Where to fork a thread."""
 
-    at: int = Field(ge=1, le=1_000_000, description="How many of its first events to begin with.")
+    at: Annotated[int, BeforeValidator(_whole)] = Field(
+        ge=1, le=1_000_000, description="How many of its first events to begin with."
+    )

@@ -1,11 +1,11 @@
 """What the API says of itself at /openapi.json, well enough to make a client from it."""
 
+import re
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exception_handlers import http_exception_handler
 from fastapi.openapi.utils import get_openapi
-from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 from starlette.exceptions import HTTPException as StarletteHTTPException
@@ -116,7 +116,21 @@ async def _not_routed(request: Request, error: StarletteHTTPException) -> Respon
         405: "This address does not know that method; nothing was done. See /openapi.json.",
     }
     detail = texts.get(error.status_code, str(error.detail))
-    return problem(error.status_code, detail, headers=dict(error.headers or {}))
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        headers["Allow"] = ", ".join(_methods(request))
+    return problem(error.status_code, detail, headers=headers)
+
+
+def _methods(request: Request) -> list[str]:
+    """Return what this address knows: each method is a route of its own."""
+    path = request.url.path
+    found: set[str] = set()
+    for template, described in request.app.openapi()["paths"].items():
+        pattern = "[^/]+".join(map(re.escape, re.split(r"\{\w+\}", template)))
+        if re.fullmatch(pattern, path):
+            found |= {method.upper() for method in described}
+    return sorted(found)
 
 
 def _description(app: FastAPI) -> dict[str, Any]:
@@ -127,17 +141,15 @@ def _description(app: FastAPI) -> dict[str, Any]:
 
 def _drawn(app: FastAPI) -> dict[str, Any]:
     scopes = "\n".join(f"- `{scope}`: {says}" for scope, says in SAYS.items())
-    routes = [
-        route
-        for route in app.routes
-        if isinstance(route, APIRoute) and route.path.startswith("/api/")
-    ]
     drawn = get_openapi(
         title="deploybot",
         version=VERSION,
         description=ABOUT.format(scopes=scopes),
-        routes=routes,
+        routes=app.routes,
     )
+    drawn["paths"] = {
+        path: found for path, found in drawn["paths"].items() if path.startswith("/api/")
+    }
     models: tuple[type[BaseModel], ...] = (*SENT, Problem)
     _, sent = models_json_schema([(m, "validation") for m in models], ref_template=REF)
     schemas = drawn.setdefault("components", {}).setdefault("schemas", {})
