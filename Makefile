@@ -48,7 +48,7 @@ fix: setup ## put style right where a machine can
 	$(BIN)/ruff format
 
 fuzz: setup ## ten thousand requests to the API, made from its own description
-	$(BIN)/python -m pytest -q tests/properties/test_api_fuzz.py --hypothesis-profile=fuzz -p no:xdist --timeout=0
+	$(BIN)/python -m pytest -q tests/contracts/test_api_fuzz.py --hypothesis-profile=fuzz -p no:xdist --timeout=0
 
 bench: setup ## measure, beside a minimal script, on this machine
 	$(BIN)/python -m pytest tests/benchmarks tests/unit -m benchmark -p no:xdist -s
