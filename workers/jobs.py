@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable
 from functools import cache
 
+from deploy import targets
 from deploy.errors import DeployError
 from deploybot import logs
 from deploybot.bootstrap import Bot, bot_from_environment
@@ -26,9 +27,11 @@ logger = logging.getLogger(__name__)
 def bot() -> Bot:
     """Return the bot of this process, built at first use and kept for the next job.
 
-    A first prompt is written at once: every job is a fork, and would have to learn the words anew.
+    A first prompt is written and what targets need is imported at once: every job is a fork, and
+    would have to learn the words anew.
     """
     built = bot_from_environment()
+    targets.load(built.configuration.catalog)
     built.prompt(Thread("first"))
     return built
 

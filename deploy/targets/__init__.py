@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from importlib import import_module
 
 from deploy import kinds
 from deploy.catalog import Catalog
@@ -40,6 +41,13 @@ KINDS: dict[str, Callable[[Site], Target]] = {
 
 Those that need a client of another system import it when they are first asked for.
 """
+
+
+def load(catalog: Catalog) -> None:
+    """Import what the catalog's targets need, for a process that forks one for each job."""
+    for kind in {service.target.kind for service in catalog.services.values()}:
+        if kind in KINDS:
+            import_module(f"{__name__}.{kind}")
 
 
 def target_of(

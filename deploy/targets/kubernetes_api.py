@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from kubernetes import client, config
+from kubernetes.client.api.apps_v1_api import AppsV1Api
+from kubernetes.client.api.core_v1_api import CoreV1Api
 from kubernetes.client.exceptions import ApiException
 from kubernetes.client.models.core_v1_event import CoreV1Event
 from kubernetes.client.models.v1_deployment import V1Deployment
@@ -44,7 +46,7 @@ class Cluster:
     def deployment(self) -> V1Deployment:
         """Return the Deployment as it is now."""
         with _answers("show the deployment"):
-            return client.AppsV1Api(self._connected()).read_namespaced_deployment(
+            return AppsV1Api(self._connected()).read_namespaced_deployment(
                 self.name, self.namespace, _request_timeout=REQUEST_SECONDS
             )
 
@@ -62,7 +64,7 @@ class Cluster:
             patch["metadata"]["resourceVersion"] = _version(there)
             try:
                 with _answers("change the deployment"):
-                    client.AppsV1Api(self._connected()).patch_namespaced_deployment(
+                    AppsV1Api(self._connected()).patch_namespaced_deployment(
                         self.name,
                         self.namespace,
                         patch,
@@ -82,7 +84,7 @@ class Cluster:
         labels = deployment.spec.selector.match_labels
         selector = ",".join(f"{name}={value}" for name, value in (labels or {}).items())
         with _answers("list the pods"):
-            found = client.CoreV1Api(self._connected()).list_namespaced_pod(
+            found = CoreV1Api(self._connected()).list_namespaced_pod(
                 self.namespace,
                 label_selector=selector,
                 limit=_SEEN,
@@ -93,7 +95,7 @@ class Cluster:
     def events(self, pod: str) -> tuple[CoreV1Event, ...]:
         """Return what happened to a pod."""
         with _answers("list the events"):
-            found = client.CoreV1Api(self._connected()).list_namespaced_event(
+            found = CoreV1Api(self._connected()).list_namespaced_event(
                 self.namespace,
                 field_selector=f"involvedObject.name={pod}",
                 limit=_SEEN,
