@@ -34,7 +34,8 @@ from deploybot.events import (
     Woke,
 )
 from deploybot.facts import begins_a_turn, facts, rows
-from deploybot.hold_rules import HoldRefusal, HoldStep, Scene, decide
+from deploybot.hold_phrases import HoldRefusal
+from deploybot.hold_rules import HoldStep, Scene, decide
 from deploybot.lines import is_free
 from deploybot.next_step import (
     CheckDeployments,
@@ -57,10 +58,8 @@ from deploybot.next_step import (
 )
 from deploybot.ports import Clockwork, Deployer, Model, People, Prompt, Store
 from deploybot.propose import Proposals
-from deploybot.thread import Status, Thread, thread_id_for
+from deploybot.thread import STEP_BUDGET, Status, Thread, thread_id_for
 
-STEP_BUDGET = 20
-"""Steps a model may choose before a person moves again."""
 ERRORS_IN_A_ROW = 3
 """Failed steps in a row after which people are asked."""
 LONGEST_WAIT = 7 * 24 * 3600

@@ -7,11 +7,21 @@ it for whoever asks over the API, `agent` for whoever says it in words.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
 
 from deploy.catalog import Catalog, EnvironmentTable
 from deploy.locks import Hold
 from deploybot.events import HoldPlaced, HoldReleased
+from deploybot.hold_phrases import (
+    HoldRefusal,
+    anothers,
+    held_by_a_roll_back,
+    misnamed,
+    not_locked,
+    not_yours,
+    place,
+    until,
+    written,
+)
 from deploybot.next_step import PlaceHold, ReleaseHold
 from deploybot.ports import People
 
@@ -21,20 +31,6 @@ NO_REASON = "no reason was given"
 LONGEST_REASON = 500
 
 HoldStep = PlaceHold | ReleaseHold
-
-Code = Literal[
-    "unknown_person",
-    "unknown_environment",
-    "unknown_service",
-    "not_allowed",
-    "not_an_approver",
-    "locked",
-    "held",
-    "not_locked",
-    "yours_already",
-    "no_end",
-    "time_refused",
-]
 
 
 @dataclass(frozen=True)
@@ -58,19 +54,11 @@ class HoldChange:
     """For whoever said it."""
 
 
-@dataclass(frozen=True)
-class HoldRefusal:
-    """Why nothing comes of it: a stable code, and a sentence for whoever said it."""
-
-    reason_code: Code
-    text: str
-
-
 def decide(
     step: HoldStep, scene: Scene, *, delivery: str, thread: str = ""
 ) -> HoldChange | HoldRefusal:
     """Return what the step changes, or why it may not."""
-    if refusal := _misnamed(step, scene):
+    if refusal := misnamed(step.service, step.environment, scene.catalog):
         return refusal
     held = next(
         (
@@ -93,46 +81,6 @@ def decide(
         "taken_over": word.taken_over,
     }
     return changes[step.how](held)
-
-
-def place(service: str | None, environment: str) -> str:
-    """Name what a lock is about, as people write it."""
-    return f"{service} on {environment}" if service else f"everything on {environment}"
-
-
-def written(service: str | None, environment: str) -> str:
-    """Name the place as the commands take it: `backend on production`, or `production`."""
-    return f"{service} on {environment}" if service else environment
-
-
-def told(holds: tuple[Hold, ...]) -> str:
-    """Say what is locked, a line each."""
-    if not holds:
-        return "Nothing is locked."
-    return "\n".join(_line(hold) for hold in holds)
-
-
-def _line(hold: Hold) -> str:
-    kind = "asks for care with" if hold.warn_only else "holds"
-    since = f"since {hold.at:%Y-%m-%d %H:%M} UTC"
-    until = f", until {hold.expires:%Y-%m-%d %H:%M} UTC" if hold.expires else ""
-    return f"{hold.owner} {kind} {place(hold.service, hold.environment)} {since}{until}: {hold.reason}."
-
-
-def _misnamed(step: HoldStep, scene: Scene) -> HoldRefusal | None:
-    table = scene.catalog.environments.get(step.environment)
-    if table is None:
-        known = ", ".join(scene.catalog.environments) or "none"
-        text = f"No environment {step.environment[:60]!r}. Nothing was changed. Known: {known}."
-        return HoldRefusal("unknown_environment", text)
-    if step.service is not None and step.service not in table.services:
-        known = ", ".join(table.services) or "none"
-        text = (
-            f"No service {step.service[:60]!r} on {step.environment}. Nothing was changed. "
-            f"Known there: {known}."
-        )
-        return HoldRefusal("unknown_service", text)
-    return None
 
 
 @dataclass(frozen=True)
@@ -177,10 +125,10 @@ class _Word:
             return HoldRefusal("unknown_person", text)
         in_the_way = held or self._everything_locked_by_others()
         if in_the_way and in_the_way.made_by == "rollback":
-            return self._held_by_a_roll_back(in_the_way)
+            return held_by_a_roll_back(in_the_way)
         if in_the_way and in_the_way.owner != step.by:
-            return self._anothers(in_the_way)
-        expires = self._until(step, self.scene.now)
+            return anothers(in_the_way)
+        expires = self._end(step, self.scene.now)
         if isinstance(expires, HoldRefusal):
             return expires
         hold = Hold(
@@ -194,12 +142,12 @@ class _Word:
             thread=self.thread,
         )
         kind = " It only warns: deploys go on." if hold.warn_only else ""
-        text = f"{self._where} is locked by you{_until(hold)}.{kind}"
+        text = f"{self._where} is locked by you{until(hold)}.{kind}"
         return self._placed(hold, held, text)
 
     def released(self, held: Hold) -> HoldChange | HoldRefusal:
         if not self._may_change(held):
-            return self._not_yours(held, "release", "so it stays held")
+            return not_yours(held, self._table.approvers, "release", "so it stays held")
         event = HoldReleased(
             at=self.scene.now,
             by=self.step.by,
@@ -215,11 +163,13 @@ class _Word:
     def extended(self, held: Hold) -> HoldChange | HoldRefusal:
         step = _placing(self.step)
         if not self._may_change(held):
-            return self._not_yours(held, "change the lock of", "so it stays as it is")
+            return not_yours(
+                held, self._table.approvers, "change the lock of", "so it stays as it is"
+            )
         if held.expires is None and step.until is None:
             text = f"The lock of {self._where} has no end, so nothing was changed."
             return HoldRefusal("no_end", text)
-        expires = self._until(step, held.expires or self.scene.now)
+        expires = self._end(step, held.expires or self.scene.now)
         if isinstance(expires, HoldRefusal):
             return expires
         if expires is None:
@@ -229,14 +179,14 @@ class _Word:
                 f"`extend the lock of {written(step.service, step.environment)} by 1h`.",
             )
         hold = held.model_copy(update={"expires": expires, "reminded": self.scene.now})
-        return self._placed(hold, held, f"{self._where} stays locked{_until(hold)}.")
+        return self._placed(hold, held, f"{self._where} stays locked{until(hold)}.")
 
     def handed_over(self, held: Hold) -> HoldChange | HoldRefusal:
         step = _placing(self.step)
         if held.made_by == "rollback":
-            return self._held_by_a_roll_back(held)
+            return held_by_a_roll_back(held)
         if not self._may_change(held):
-            return self._not_yours(held, "hand over", "so it stays theirs")
+            return not_yours(held, self._table.approvers, "hand over", "so it stays theirs")
         new = _person(step.to, self.scene.people)
         if new is None:
             known = ", ".join(person.id for person in self.scene.people.known) or "nobody"
@@ -251,26 +201,20 @@ class _Word:
     def taken_over(self, held: Hold) -> HoldChange | HoldRefusal:
         step = _placing(self.step)
         if held.made_by == "rollback":
-            return self._held_by_a_roll_back(held)
+            return held_by_a_roll_back(held)
         if held.owner == step.by:
             text = f"{self._where} is yours already; nothing was changed."
             return HoldRefusal("yours_already", text)
         if not self._approves:
-            return self._not_yours(held, "take over", f"so it stays {held.owner}'s")
+            return not_yours(
+                held, self._table.approvers, "take over", f"so it stays {held.owner}'s"
+            )
         hold = self._anew(held, owner=step.by, reason=_plain(step.reason) or held.reason)
         text = f"The lock of {self._where} is yours now; {held.owner} is told."
         return self._placed(hold, held, text)
 
     def not_locked(self) -> HoldRefusal:
-        everything = self._everything()
-        text = f"{self._where} is not locked; nothing has changed."
-        if everything is not None and self.step.service is not None:
-            text = (
-                f"{self._where} has no lock of its own; nothing has changed. "
-                f"{everything.owner} has locked everything on {self.step.environment}: "
-                f"`unlock {self.step.environment}` would free it."
-            )
-        return HoldRefusal("not_locked", text)
+        return not_locked(self.step.service, self.step.environment, self._everything())
 
     # -- what they share -----------------------------------------------------------
 
@@ -289,7 +233,7 @@ class _Word:
         begun = {"at": self.scene.now, "reminded": None, "thread": self.thread}
         return held.model_copy(update={**begun, **changes})
 
-    def _until(self, step: PlaceHold, start: datetime) -> datetime | HoldRefusal | None:
+    def _end(self, step: PlaceHold, start: datetime) -> datetime | HoldRefusal | None:
         """Return when the lock ends, None for never, or why not then."""
         try:
             end = step.until or (start + timedelta(seconds=step.seconds) if step.seconds else None)
@@ -324,40 +268,11 @@ class _Word:
             return None
         return hold
 
-    def _anothers(self, held: Hold) -> HoldRefusal:
-        where = written(held.service, held.environment)
-        text = (
-            f"{held.owner} has locked {place(held.service, held.environment)}{_until(held)}: "
-            f"{held.reason}. Nothing was changed; ask {held.owner}, or, if you may approve there, "
-            f"write `take over {where}`."
-        )
-        return HoldRefusal("locked", text)
-
-    def _held_by_a_roll_back(self, held: Hold) -> HoldRefusal:
-        where = place(held.service, held.environment)
-        text = (
-            f"{where} is held{_until(held)}: {held.reason}. Nothing was changed; an approver frees "
-            f"it with `unlock {written(held.service, held.environment)}`."
-        )
-        return HoldRefusal("held", text)
-
-    def _not_yours(self, held: Hold, verb: str, so: str) -> HoldRefusal:
-        approvers = ", ".join(self._table.approvers)
-        whom = f"one of its approvers: {approvers}" if approvers else "somebody who is known here"
-        if held.made_by == "person":
-            whom = f"{held.owner}, or {whom}"
-        code: Code = "not_an_approver" if self._table.approvers else "unknown_person"
-        return HoldRefusal(code, f"You may not {verb} {self._where}, {so}. Ask {whom}.")
-
 
 def _placing(step: HoldStep) -> PlaceHold:
     if isinstance(step, PlaceHold):
         return step
     raise AssertionError(step)  # a release is decided apart
-
-
-def _until(hold: Hold) -> str:
-    return f" until {hold.expires:%Y-%m-%d %H:%M} UTC" if hold.expires else ""
 
 
 def _plain(reason: str) -> str:

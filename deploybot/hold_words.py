@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from deploy.catalog import Catalog
 from deploy.errors import RefusedError
 from deploy.moments import parse_start
-from deploybot.hold_rules import written
+from deploybot.hold_phrases import written
 from deploybot.next_step import DoneForNow, ListHolds, NextStep, PlaceHold, ReleaseHold
 
 _NAME = r"[a-z0-9][a-z0-9_-]*"

@@ -11,7 +11,8 @@ from deploy.catalog import LOCK_REMINDER_HOURS, Catalog
 from deploy.locks import Hold
 from deploybot.errors import ConflictError, DuplicateError, HoldChangedError, IllegalEventError
 from deploybot.events import HoldForgotten
-from deploybot.hold_rules import HoldRefusal, HoldStep, Scene, decide
+from deploybot.hold_phrases import HoldRefusal
+from deploybot.hold_rules import HoldStep, Scene, decide
 from deploybot.inbox import TRIES, Receipt
 from deploybot.next_step import PlaceHold, ReleaseHold
 from deploybot.ports import Clockwork, People, Store

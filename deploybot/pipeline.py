@@ -36,7 +36,7 @@ from deploybot.events import (
     TestsPassed,
     TurnCame,
 )
-from deploybot.hold_rules import place, told
+from deploybot.hold_phrases import place, told
 from deploybot.next_step import (
     Change,
     Deploy,
