@@ -160,7 +160,7 @@ class Repository:
             f"--format={fields}",
             "refs/tags",
         )
-        rows = (line.split("\0") for line in text.splitlines())
+        rows = (line.split("\0") for line in text.split("\n")[:-1])  # a name may hold other breaks
         tags = (Tag(n, peeled or sha, _time(at)) for n, sha, peeled, at in rows if is_name(n))
         return tuple(tags)[:limit]
 
