@@ -27,7 +27,7 @@ while mode in ("slow", "silent") and not (folder / "go").exists():
 """
 
 
-class _Local:
+class LocalHarness:
     """A shop whose deploys leave traces in its folder."""
 
     kind: str
@@ -72,7 +72,7 @@ class _Local:
         return [sys.executable, "-S", "-E", f"{self.folder}/trace.py", str(self.folder), mode]
 
 
-class ReleasesHarness(_Local):
+class ReleasesHarness(LocalHarness):
     """Release directories whose first build leaves the traces."""
 
     kind = "releases"
@@ -91,7 +91,7 @@ class ReleasesHarness(_Local):
         return current.readlink().name if current.is_symlink() else None
 
 
-class CommandHarness(_Local):
+class CommandHarness(LocalHarness):
     """A command that leaves the traces and then writes down what is live, which `current` reads."""
 
     kind = "command"
