@@ -1,9 +1,10 @@
 """A stateful HTTP API on the loopback interface that can fail on request; what it answers is others'."""
 
 import json
+import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal
@@ -54,6 +55,8 @@ class LoopbackApi:
         self.asked: list[Asked] = []
         self.faults: list[Fault] = []
         self.violations: list[str] = []
+        self.watch: Callable[[Literal["comes", "is done"]], None] = lambda _: None
+        """Told when a request comes, and again when it is done and not yet answered."""
         self._lock = threading.RLock()
         self.url = ""
 
@@ -78,7 +81,7 @@ class LoopbackApi:
     @contextmanager
     def serving(self) -> Iterator[None]:
         """Listen on a free port of the loopback interface for as long as the block lasts."""
-        server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self._handle))
+        server = _Quiet(("127.0.0.1", 0), _handler(self._handle))
         server.daemon_threads = True
         self.url = f"http://127.0.0.1:{server.server_address[1]}"
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
@@ -91,6 +94,13 @@ class LoopbackApi:
             server.server_close()
 
     def _handle(self, asked: Asked) -> Answer | None:
+        self.watch("comes")
+        try:
+            return self._done(asked)
+        finally:
+            self.watch("is done")
+
+    def _done(self, asked: Asked) -> Answer | None:
         with self._lock:
             fault = self._fault(asked)
             if fault is None:
@@ -120,6 +130,12 @@ class LoopbackApi:
         return None
 
 
+class _Quiet(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exception(), ConnectionError):  # whoever asked may be dead by now
+            super().handle_error(request, client_address)
+
+
 def _handler(handle: Callable[[Asked], Answer | None]) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -144,10 +160,11 @@ def _handler(handle: Callable[[Asked], Answer | None]) -> type[BaseHTTPRequestHa
                 self.send_header(name, value)
             self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(sent)))
-            self.end_headers()
-            self.wfile.write(sent)
+            with suppress(ConnectionError):  # whoever asked may be dead by now
+                self.end_headers()
+                self.wfile.write(sent)
 
-        def log_message(self, format: str, *args: Any) -> None:
+        def log_message(self, *args: Any) -> None:
             pass
 
         do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = _serve  # noqa: N815 (http.server's)

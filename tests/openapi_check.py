@@ -77,9 +77,9 @@ class Description:
 
     def schema(self, operation: dict[str, Any], status: int) -> dict[str, Any]:
         """Return the schema of an answer."""
-        schema: dict[str, Any] = operation["responses"][str(status)]["content"][
-            "application/json"
-        ]["schema"]
+        schema: dict[str, Any] = operation["responses"][str(status)]["content"]["application/json"][
+            "schema"
+        ]
         return schema
 
     def filled(self, schema: dict[str, Any], values: Any) -> Any:
@@ -96,9 +96,7 @@ class Description:
             given = values if isinstance(values, dict) else {}
             properties = schema.get("properties", {})
             names = [*given, *(n for n in schema.get("required", ()) if n not in given)]
-            return {
-                name: self._value(properties.get(name, {}), given, name) for name in names
-            }
+            return {name: self._value(properties.get(name, {}), given, name) for name in names}
         return values
 
     def _value(self, schema: dict[str, Any], given: dict[str, Any], name: str) -> Any:

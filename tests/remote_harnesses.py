@@ -64,9 +64,7 @@ class GitHubHarness(_Remote):
     kind = "github_actions"
     acts = "dispatch"
     moments = tuple(
-        Moment(step, when)
-        for step in ("tag", "record", "dispatch")
-        for when in ("begins", "ended")
+        Moment(step, when) for step in ("tag", "record", "dispatch") for when in ("begins", "ended")
     )
 
     def __init__(self, folder: Path) -> None:

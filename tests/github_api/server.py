@@ -2,20 +2,20 @@
 
 import hashlib
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 from loopback_api import Answer, Asked, Kind, LoopbackApi
 from openapi_check import Description
+from shop import now
 
 TOKEN = "ghp_canary_token_of_the_tests"
 DESCRIPTION = Description(Path(__file__).parent / "openapi.json")
 
 
 def _now() -> str:
-    return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    return f"{now():%Y-%m-%dT%H:%M:%SZ}"
 
 
 @dataclass
@@ -87,7 +87,9 @@ class GitHubApi(LoopbackApi):
         if asked.path.startswith("/blob/"):
             if "authorization" in asked.headers:
                 self.violations.append("the token was shown to where the log is kept")
-            return Answer(200, b"\x1b[36;1mcompiling\x1b[0m\nthere is no such thing as a free deploy\n")
+            return Answer(
+                200, b"\x1b[36;1mcompiling\x1b[0m\nthere is no such thing as a free deploy\n"
+            )
         if TOKEN not in asked.headers.get("authorization", ""):
             return Answer(401, {"message": "Bad credentials"})
         route = DESCRIPTION.route(asked.method, asked.path)
@@ -101,7 +103,9 @@ class GitHubApi(LoopbackApi):
             return Answer(422, {"message": f"Validation Failed: {faults[0]}"})
         if f"{braces['owner']}/{braces['repo']}" != self.repository:
             return Answer(404, {"message": "Not Found"})
-        answer = self._act(f"{asked.method} {name.removeprefix('/repos/{owner}/{repo}')}", braces, asked)
+        answer = self._act(
+            f"{asked.method} {name.removeprefix('/repos/{owner}/{repo}')}", braces, asked
+        )
         if answer.status < 300 and answer.body is not None:
             schema = DESCRIPTION.schema(operation, answer.status)
             answer = Answer(answer.status, DESCRIPTION.filled(schema, answer.body), answer.headers)
@@ -135,7 +139,9 @@ class GitHubApi(LoopbackApi):
             case "POST /actions/runs/{run_id}/cancel":
                 run = self._run(int(braces["run_id"]))
                 if run is None or run.status == "completed":
-                    return Answer(409, {"message": "Cannot cancel a workflow run that is completed."})
+                    return Answer(
+                        409, {"message": "Cannot cancel a workflow run that is completed."}
+                    )
                 run.end("cancelled")
                 return Answer(202, {})
             case "GET /deployments":
@@ -157,7 +163,9 @@ class GitHubApi(LoopbackApi):
             case "GET /git/ref/{ref}":
                 name = f"refs/{braces['ref']}"
                 known = name in self.refs
-                return Answer(200, self._ref(name)) if known else Answer(404, {"message": "Not Found"})
+                return (
+                    Answer(200, self._ref(name)) if known else Answer(404, {"message": "Not Found"})
+                )
             case "POST /git/tags":
                 sha = hashlib.sha1(f"{asked.body}{next(self._ids)}".encode()).hexdigest()
                 self.tags[sha] = {**asked.body, "sha": sha}

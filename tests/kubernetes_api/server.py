@@ -3,13 +3,13 @@
 import copy
 import json
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from kubernetes.client.models.core_v1_event_list import CoreV1EventList
 from kubernetes.client.models.v1_deployment import V1Deployment
 from kubernetes.client.models.v1_pod_list import V1PodList
 from loopback_api import Answer, Asked, LoopbackApi
+from shop import now
 
 TOKEN = "eyJhbGciOi.canary.token_of_the_tests"
 PATCH = "application/strategic-merge-patch+json"
@@ -27,7 +27,7 @@ TROUBLE = "there is no such thing as a free deploy"
 
 
 def _now() -> str:
-    return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    return f"{now():%Y-%m-%dT%H:%M:%SZ}"
 
 
 @dataclass
@@ -81,14 +81,25 @@ class KubernetesApi(LoopbackApi):
 
     def set_by_hand(self, image: str) -> None:
         """Give the container another image, as `kubectl set image` does."""
-        self._merge({"spec": {"template": {"spec": {"containers": [{"name": "web", "image": image}]}}}})
+        self._merge(
+            {"spec": {"template": {"spec": {"containers": [{"name": "web", "image": image}]}}}}
+        )
 
     def answer(self, asked: Asked) -> Answer:
         """Do what is asked, if it is as described; whatever is not is kept in `violations`."""
         if asked.headers.get("authorization") != f"Bearer {TOKEN}":
             return _status(401, "Unauthorized")
         match [asked.method, *asked.path.strip("/").split("/")]:
-            case [("GET" | "PATCH") as method, "apis", "apps", "v1", "namespaces", "shop", "deployments", name]:
+            case [
+                ("GET" | "PATCH") as method,
+                "apis",
+                "apps",
+                "v1",
+                "namespaces",
+                "shop",
+                "deployments",
+                name,
+            ]:
                 shape = f"{method} deployment"
             case ["GET", "api", "v1", "namespaces", "shop", "pods" | "events" as name]:
                 shape = "GET list"
@@ -174,7 +185,12 @@ class KubernetesApi(LoopbackApi):
     def _stands(self, *, updated: int, available: int, observed: int, late: bool = False) -> None:
         reason = "ProgressDeadlineExceeded" if late else "ReplicaSetUpdated"
         text = 'ReplicaSet "backend-2" has timed out progressing.' if late else "progressing"
-        condition = {"type": "Progressing", "status": str(not late), "reason": reason, "message": text}
+        condition = {
+            "type": "Progressing",
+            "status": str(not late),
+            "reason": reason,
+            "message": text,
+        }
         self._deployment["status"] = {
             "observedGeneration": observed,
             "replicas": 3,
@@ -228,7 +244,9 @@ def _lost(given: Any, known: Any, at: str = "") -> list[str]:
     if isinstance(given, dict) and isinstance(known, dict):
         missing = [f"{at}.{name}" for name in given.keys() - known.keys() if given[name] != {}]
         shared = given.keys() & known.keys()
-        return missing + [x for name in shared for x in _lost(given[name], known[name], f"{at}.{name}")]
+        return missing + [
+            x for name in shared for x in _lost(given[name], known[name], f"{at}.{name}")
+        ]
     return []
 
 

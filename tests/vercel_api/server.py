@@ -1,11 +1,13 @@
 """A Vercel of our own: one project, its builds and its domains, held to the published parameters."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from functools import partial
 from itertools import count
 from typing import Any
 
 from loopback_api import Answer, Asked, LoopbackApi
+from shop import now
 
 TOKEN = "vercel_canary_token_of_the_tests"
 TEAM = {"teamId", "slug"}
@@ -25,7 +27,7 @@ DOMAINS = ("shop.example", "www.shop.example", "shop-git-main.example")
 
 
 def _now() -> int:
-    return int(datetime.now(UTC).timestamp() * 1000)
+    return int(now().timestamp() * 1000)
 
 
 @dataclass
@@ -85,19 +87,20 @@ class VercelApi(LoopbackApi):
         if asked.headers.get("authorization") != f"Bearer {TOKEN}":
             return _error(403, "forbidden", "Not authorized")
         parts = asked.path.strip("/").split("/")
+        act: Callable[[], Answer]
         match [asked.method, *parts]:
             case ["GET", "v7", "deployments"]:
-                shape, act = "GET /v7/deployments", lambda: self._list(asked.query)
+                shape, act = "GET /v7/deployments", partial(self._list, asked.query)
             case ["GET", "v9", "projects", name]:
-                shape, act = "GET /v9/projects/{}", lambda: self._show(name)
+                shape, act = "GET /v9/projects/{}", partial(self._show, name)
             case ["POST", "v10", "projects", name, "promote", build]:
                 shape = "POST /v10/projects/{}/promote/{}"
-                act = lambda: self._move(name, build, "promote")
+                act = partial(self._move, name, build, "promote")
             case ["POST", "v1", "projects", name, "rollback", build]:
                 shape = "POST /v1/projects/{}/rollback/{}"
-                act = lambda: self._move(name, build, "rollback")
+                act = partial(self._move, name, build, "rollback")
             case ["GET", "v1", "projects", name, "promote", "aliases"]:
-                shape, act = "GET /v1/projects/{}/promote/aliases", lambda: self._aliases()
+                shape, act = "GET /v1/projects/{}/promote/aliases", self._aliases
             case _:
                 self.violations.append(f"{asked.method} {asked.path} is not published")
                 return _error(404, "not_found", "Not Found")
