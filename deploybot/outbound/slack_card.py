@@ -55,8 +55,9 @@ def card_blocks(
     blocks = [
         {"type": "header", "text": {"type": "plain_text", "text": heading}},
         *fate(card, people, progress),
-        *(_each(card) if request.more else _only(card)),
+        *(() if request.more else _only(card)),
         _fields(card, people),
+        *(_each(card) if request.more else ()),
         *(_to_decide(request) if card.state is CardState.OPEN else ()),
     ]
     if card.stopping and card.state is CardState.DEPLOYING:
@@ -94,15 +95,15 @@ def _only(card: Card) -> list[Json]:
 
 def _each(card: Card) -> list[Json]:
     """Return the facts of each of several changes, in the order in which they go live."""
+    plans = card.request.plans
+    if len(plans) > SEVERAL:
+        return facts.many(plans)
     blocks: list[Json] = []
-    if len(card.request.plans) > SEVERAL:
-        return facts.many(card.request.plans)
-    for number, plan in enumerate(card.request.plans, start=1):
-        heading = f"*{number}. {escape(plan.service)}*  {facts.change(plan)}"
-        blocks += [_marked(heading), facts.commit(plan)]
+    for alike in facts.alike(plans):
+        services = ", ".join(f"*{plans.index(plan) + 1}. {escape(plan.service)}*" for plan in alike)
+        blocks += [_marked(f"{services}  {facts.change(alike[0])}"), facts.commit(alike[0])]
         if card.state is CardState.OPEN:
-            blocks += facts.commits(plan, "go live", "are taken back", OF_SEVERAL)
-            blocks += [*facts.warnings(plan, OF_SEVERAL), *facts.judged(plan)]
+            blocks += facts.of_several(alike, OF_SEVERAL)
     return blocks
 
 

@@ -2,13 +2,14 @@
 
 import shlex
 from collections.abc import Iterator
+from itertools import groupby
 from urllib.parse import urlsplit
 
 from deploy.change import Elsewhere, PullRequest
 from deploy.checks import Check
 from deploy.plan import SHORT, Commit, Plan
 from deploybot.outbound.slack_rich import Json, bullets, output, rich, section, words
-from deploybot.outbound.slack_text import code, cut, line
+from deploybot.outbound.slack_text import code, cut, escape, line
 
 NEWEST = 3
 """How many commits the card shows; the thread's detail shows all that the plan holds."""
@@ -36,6 +37,26 @@ def subject(plan: Plan) -> list[Json]:
     return [rich(section(words(line(says, 200), bold=True)))] if says else []
 
 
+def alike(plans: tuple[Plan, ...]) -> tuple[tuple[Plan, ...], ...]:
+    """Return neighbours together that lead from the same commit to the same commit."""
+    groups = groupby(plans, lambda plan: (plan.repository, plan.previous_sha, plan.sha))
+    return tuple(tuple(group) for _, group in groups)
+
+
+def of_several(plans: tuple[Plan, ...], most: int) -> list[Json]:
+    """Return what is told of changes that are alike: what they share once, the rest a line each."""
+    blocks = _listing(plans[0], "go live", "are taken back", "", most)
+    careful = [(plan, text) for plan in plans for text in _careful(plan)[:most]]
+    if careful:
+        shown = (f"⚠️ {plan.service}: {line(text, 250)}" for plan, text in careful)
+        blocks.append(rich(*(section(words(text)) for text in shown)))
+    blocks += list({str(block): block for plan in plans for block in _found(plan)}.values())
+    for plan in plans:
+        size = f"{_size(plan)}. " if plan.extent else ""
+        blocks.append(small(f"{escape(plan.service)}: {size}{_steps(plan)}"))
+    return blocks
+
+
 def many(plans: tuple[Plan, ...]) -> list[Json]:
     """Return a row for each of many changes, in their order, and what to be careful about."""
     rows = [
@@ -59,7 +80,10 @@ def many(plans: tuple[Plan, ...]) -> list[Json]:
 
 def commits(plan: Plan, coming: str, going: str, shown: int = NEWEST) -> list[Json]:
     """Return how many commits and how large the change is, the newest of them, and whose the rest are."""
-    size = _size(plan)
+    return _listing(plan, coming, going, _size(plan), shown)
+
+
+def _listing(plan: Plan, coming: str, going: str, size: str, shown: int) -> list[Json]:
     if not plan.commits:
         return [plain(size)] if size else []
     total = max(plan.commits_total, len(plan.commits))
@@ -88,13 +112,17 @@ def _careful(plan: Plan) -> list[str]:
 
 def judged(plan: Plan) -> list[Json]:
     """Return what was checked, what is live elsewhere and what would run, a small line each."""
+    return [*_found(plan), small(_steps(plan))]
+
+
+def _found(plan: Plan) -> list[Json]:
     blocks = []
     if plan.checks:
         found = " · ".join(line(check, 120) for check in plan.checks[:8])
         blocks.append(plain(f"✓ Checked: {found}"))
     if others := tuple(place for place in plan.elsewhere if place.sha != plan.sha):
         blocks.append(plain(f"Elsewhere: {_elsewhere(others[:6])}"))
-    return [*blocks, small(_steps(plan))]
+    return blocks
 
 
 def detail(plan: Plan) -> list[Json]:
