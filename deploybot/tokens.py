@@ -34,10 +34,11 @@ SAYS: dict[Scope, str] = {
     "ask": "start threads, write in them, and answer questions",
     "decide": "approve, deny, and settle unknown outcomes: people only",
     "control": "pause, resume and cancel threads, and stop deploys",
-    "lock": "lock and unlock services",
+    "lock": "lock and unlock services: people only",
     "fork": "begin a thread with the first events of another",
 }
-OF_A_SERVICE: tuple[Scope, ...] = tuple(scope for scope in SCOPES if scope != "decide")
+NOT_OF_A_SERVICE: tuple[Scope, ...] = ("decide", "lock")
+OF_A_SERVICE: tuple[Scope, ...] = tuple(s for s in SCOPES if s not in NOT_OF_A_SERVICE)
 PREFIX = "dbt_"
 _HEADER = """\
 # Tokens of deploybot's API, by their SHA-256; written by `deploybot token new` and `token revoke`.
@@ -64,8 +65,9 @@ class Token(BaseModel):
     def _is_somebodys(self) -> "Token":
         if bool(self.person) == bool(self.service):
             raise ValueError("a token belongs to a person or to a service: name one of them")
-        if self.service and "decide" in self.scopes:
-            raise ValueError("a service cannot decide: leave out the scope decide")
+        for scope in NOT_OF_A_SERVICE:
+            if self.service and scope in self.scopes:
+                raise ValueError(f"a service cannot {scope}: leave out the scope {scope}")
         if not self.scopes:
             raise ValueError("a token without a scope is of no use")
         return self

@@ -12,6 +12,8 @@ from starlette.testclient import TestClient
 from story import Story
 
 from deploybot.errors import StoreUnavailableError
+from deploybot.holding import Holding
+from deploybot.overview import Overview
 from deploybot.thread import Thread
 from deploybot.web import api, email, github, health
 from deploybot.web.api_description import describe
@@ -48,6 +50,8 @@ class Office:
         self.deps = Deps(
             store=story.store,
             inbox=story.inbox,
+            holding=Holding(story.store, story.table, PEOPLE, story.clock.clockwork),
+            overview=lambda: Overview(story.clock.now(), story.deployer.environments()),
             people=PEOPLE,
             deployer=story.deployer,
             clock=story.clock.clockwork,

@@ -1,15 +1,13 @@
 """The HTTP API's routes: who may call, what they send and what is answered; what is done is beside it."""
 
-import re
-from collections.abc import Callable
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Path, Query, Request
+from fastapi import APIRouter, Depends, Header, Path, Query
 from fastapi.responses import JSONResponse
 from starlette.responses import Response
 
 from deploybot.thread import Status
-from deploybot.tokens import Scope
+from deploybot.web import api_locks
 from deploybot.web.api_bodies import (
     Decision,
     Ending,
@@ -19,18 +17,17 @@ from deploybot.web.api_bodies import (
     Nothing,
     Resolution,
 )
+from deploybot.web.api_callers import call_of, caller_of
 from deploybot.web.api_calls import Calls
 from deploybot.web.api_description import said, streams
 from deploybot.web.api_models import Places, Row, Rows, Shown, Told
 from deploybot.web.api_reading import Reading
 from deploybot.web.api_rows import CURSOR
-from deploybot.web.bearer import Caller
 from deploybot.web.deps import Deps
 from deploybot.web.idempotency import Call
 from deploybot.web.json_body import body_of
-from deploybot.web.problem import ProblemError, ProblemRoute
+from deploybot.web.problem import ProblemRoute
 
-KEY = re.compile(r"[\x21-\x7e]{1,200}")
 ThreadId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_.:-]{1,100}$", examples=["t7cee3df7a268bd13"])]
 LastSeen = Annotated[
     int | None,
@@ -43,13 +40,14 @@ def router(deps: Deps) -> APIRouter:
     routes = APIRouter(prefix="/api", route_class=ProblemRoute)
     _reads(routes, deps, Reading(deps))
     _writes(routes, deps, Calls(deps, Reading(deps)))
+    api_locks.add(routes, deps)
     return routes
 
 
 def _reads(routes: APIRouter, deps: Deps, reading: Reading) -> None:
-    reader = Depends(_caller(deps, "read"))
-    lister = Depends(_caller(deps, "read", query=("status", "limit", "cursor")))
-    follower = Depends(_caller(deps, "read", query=("after",)))
+    reader = Depends(caller_of(deps, "read"))
+    lister = Depends(caller_of(deps, "read", query=("status", "limit", "cursor")))
+    follower = Depends(caller_of(deps, "read", query=("after",)))
 
     @routes.get(
         "/threads",
@@ -99,11 +97,11 @@ def _reads(routes: APIRouter, deps: Deps, reading: Reading) -> None:
 
 
 def _writes(routes: APIRouter, deps: Deps, calls: Calls) -> None:
-    asks = Depends(_call(deps, "ask"))
-    decides = Depends(_call(deps, "ask", "decide"))
-    settles = Depends(_call(deps, "decide"))
-    controls = Depends(_call(deps, "control"))
-    forks = Depends(_call(deps, "fork"))
+    asks = Depends(call_of(deps, "ask"))
+    decides = Depends(call_of(deps, "ask", "decide"))
+    settles = Depends(call_of(deps, "decide"))
+    controls = Depends(call_of(deps, "control"))
+    forks = Depends(call_of(deps, "fork"))
 
     @routes.post(
         "/threads", **said("start_thread", "Start a thread", Row, status=201, body=NewThread)
@@ -200,52 +198,3 @@ def _writes(routes: APIRouter, deps: Deps, calls: Calls) -> None:
     ) -> Response:
         """Begin a thread with the first events of this one, and with nothing open."""
         return calls.fork(call, thread_id, body)
-
-
-def _caller(
-    deps: Deps, *scopes: Scope, writes: bool = False, query: tuple[str, ...] = ()
-) -> Callable[[Request], Caller]:
-    """Return what finds out who calls, and refuses who may not, or calls too often.
-
-    A part of the query that is not in `query` is refused by name: it would be ignored otherwise.
-    """
-
-    def caller(request: Request) -> Caller:
-        found = deps.callers.of(request)
-        deps.limits.count(found.token, writes=writes)
-        found.require(*scopes)
-        for name in request.query_params:
-            if name not in query:
-                text = f"The query knows no {name[:60]!r}; nothing was done."
-                raise ProblemError(422, text, field=name[:60])
-        return found
-
-    return caller
-
-
-def _call(deps: Deps, *scopes: Scope) -> Callable[[Request], Call]:
-    """Return what tells one call that changes something from every other."""
-    caller = _caller(deps, *scopes, writes=True)
-
-    def call(request: Request) -> Call:
-        found = caller(request)
-        return Call(
-            caller=found,
-            method=request.method,
-            path=request.url.path,
-            key=_key(request),
-            fresh=deps.clock.new_id(),
-        )
-
-    return call
-
-
-def _key(request: Request) -> str:
-    """Return the Idempotency-Key, or nothing."""
-    key = request.headers.get("idempotency-key")
-    if key is None:
-        return ""
-    if not KEY.fullmatch(key):
-        text = "Idempotency-Key must be 1 to 200 visible ASCII characters; nothing was stored."
-        raise ProblemError(400, text, field="Idempotency-Key")
-    return key

@@ -3,6 +3,7 @@
 from typing import Annotated, Literal
 
 from pydantic import (
+    AwareDatetime,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -29,6 +30,17 @@ Name = Annotated[str, StringConstraints(max_length=200)]
 def _whole(value: object) -> object:
     """Return 3 for 3.0: JSON has no other integers."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _written(value: object) -> object:
+    """Let a moment be written in words only: a number could be seconds or milliseconds."""
+    if not isinstance(value, str):
+        raise ValueError("write it as 2026-05-04T12:00:00Z")  # noqa: TRY004 - pydantic's way
+    return value
+
+
+Seconds = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=30 * 24 * 3600)]
+Moment = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_written)]
 
 
 class Body(BaseModel):
@@ -96,6 +108,20 @@ class Ending(Body):
     """Why a thread is to end, if somebody wants to say."""
 
     reason: Comment = ""
+
+
+class Locking(Body):
+    """What is to become of a lock; without an end it lasts until somebody unlocks."""
+
+    how: Literal["locked", "extended", "handed_over", "taken_over"] = Field(
+        default="locked",
+        description="Lock it, let the lock last longer, make it somebody else's, or one's own.",
+    )
+    reason: Comment = Field(default="", description="Shown to whoever wants to deploy there.")
+    seconds: Seconds | None = Field(default=None, description="How long, or how much longer.")
+    until: Moment | None = Field(default=None, description="Or until when.")
+    warn_only: bool = Field(default=False, description="Let deploys go on, and say so.")
+    to: Name = Field(default="", description="Whose it is to be, when it is handed over.")
 
 
 class Forking(Body):

@@ -28,6 +28,7 @@ SENT: tuple[type[BaseModel], ...] = (
     api_bodies.Nothing,
     api_bodies.Ending,
     api_bodies.Forking,
+    api_bodies.Locking,
 )
 ABOUT = """\
 Start threads, follow them, decide, and see what is live.
@@ -55,18 +56,21 @@ def said(
     *,
     status: int = 200,
     body: type[BaseModel] | None = None,
+    changes: bool = False,
     missing: bool = False,
 ) -> dict[str, Any]:
     """Return what a route says of itself: its name, its answers, and the body that it reads."""
     refusals = [401, 403, 422, 429, 503]
     refusals += [404] if missing else []
-    refusals += [400, 409, 413, 415] if body else []
+    refusals += [400, 409] if body or changes else []
+    refusals += [413, 415] if body else []
     extra: dict[str, Any] = {}
     if body:
         schema = {"$ref": REF.format(model=body.__name__)}
         is_needed = any(field.is_required() for field in body.model_fields.values())
         content = {"application/json": {"schema": schema}}
         extra["requestBody"] = {"required": is_needed, "content": content}
+    if body or changes:
         extra["parameters"] = [_KEY]
     answers: dict[int | str, dict[str, Any]] = {code: _refusal(code) for code in sorted(refusals)}
     if status == 201:

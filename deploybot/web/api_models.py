@@ -98,12 +98,31 @@ class Place(_Shown):
     hold: Hold | None
     operation: Running | None
     behind: int | None = Field(description="Commits not live there; null when it cannot be told.")
+    line: tuple[str, ...] = Field(description="Threads that wait for it, the next one first.")
 
 
 class Places(_Shown):
     """What is live where."""
 
+    at: AwareDatetime | None = Field(
+        description="When workers asked the targets last; null when they have not yet."
+    )
     environments: tuple[Place, ...]
+
+
+class Lock(_Shown):
+    """Who keeps a place as it is, if anybody does."""
+
+    hold: Hold | None = Field(description="The lock of exactly this place.")
+    of_the_environment: Hold | None = Field(
+        description="The lock of the whole environment, when a service was asked for."
+    )
+
+
+class LockTold(Lock):
+    """What became of a wish about a lock, and how things stand now."""
+
+    text: str
 
 
 class Problem(_Shown):

@@ -69,8 +69,8 @@ class Reading:
 
     def environments(self) -> JSONResponse:
         """Return what is live where."""
-        rows = self._deps.deployer.environments()
-        places = Places(environments=tuple(_place(row) for row in rows))
+        seen = self._deps.overview()
+        places = Places(at=seen.at, environments=tuple(_place(row) for row in seen.rows))
         return JSONResponse(places.model_dump(mode="json"))
 
 
@@ -97,4 +97,5 @@ def _place(row: EnvironmentRow) -> Place:
         hold=row.hold,
         operation=Running(id=operation.id, thread=operation.thread) if operation else None,
         behind=row.behind,
+        line=row.line,
     )

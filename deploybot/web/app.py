@@ -47,7 +47,9 @@ def deps_of(bot: Bot) -> Deps:
     return Deps(
         store=bot.store,
         inbox=bot.inbox,
+        holding=bot.holding,
         people=bot.people,
+        overview=bot.overview.read,
         deployer=bot.deployer,
         clock=bot.clock,
         url_of=lambda thread_id: thread_url(settings, thread_id),

@@ -4,8 +4,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from deploybot.holding import Holding
 from deploybot.inbox import Inbox
 from deploybot.mail import MailSettings
+from deploybot.overview import Overview
 from deploybot.ports import Clockwork, Deployer, People, Store
 from deploybot.web.bearer import Callers
 from deploybot.web.idempotency import Answers, MemoryAnswers
@@ -33,6 +35,7 @@ class Deps:
 
     store: WebStore
     inbox: Inbox
+    holding: Holding
     people: People
     deployer: Deployer
     clock: Clockwork
@@ -44,6 +47,8 @@ class Deps:
     callers: Callers = field(default_factory=Callers)
     limits: Limits = field(default_factory=NoLimits)
     answers: Answers = field(default_factory=MemoryAnswers)
+    overview: Callable[[], Overview] = Overview
+    """What is live where, as workers saw it last."""
     github_secrets: tuple[str, ...] = field(default=(), repr=False)
     email_secrets: tuple[str, ...] = field(default=(), repr=False)
     mail: MailSettings | None = None
