@@ -16,7 +16,7 @@ from deploybot.hold_rules import HoldStep, Scene, decide
 from deploybot.inbox import TRIES, Receipt
 from deploybot.next_step import PlaceHold, ReleaseHold
 from deploybot.ports import Clockwork, People, Store
-from deploybot.thread import thread_id_for
+from deploybot.thread import Status, thread_id_for
 
 HEARD_ALREADY = "Heard already."
 
@@ -30,7 +30,7 @@ class Holding:
     """Locks services and whole environments (`service` None), for people who say who they are.
 
     Each change is one event, stored in one step with the lock itself, once per `delivery`. It goes
-    to the thread `about` which it was said, where it may happen there now, else to the place's own.
+    to the thread it was said `about`, unless that is busy, and else to the place's own.
     """
 
     def __init__(self, store: Store, catalog: Catalog, people: People, clock: Clockwork) -> None:
@@ -167,10 +167,10 @@ class Holding:
     def _take(self, step: HoldStep, delivery: str, about: str) -> Receipt:
         """Store what the word comes to, judged by what is locked when it is stored."""
         own = lock_thread(step.service, step.environment)
-        for thread_id in dict.fromkeys(filter(None, (about, own))):
-            with suppress(IllegalEventError):
-                return self._stored(step, delivery, thread_id, about or own)
-        raise IllegalEventError("The lock cannot be changed now; nothing was. Try again.")
+        if about and self._store.load(about).status is Status.DONE:
+            with suppress(IllegalEventError):  # somebody wrote there at this moment
+                return self._stored(step, delivery, about, about)
+        return self._stored(step, delivery, own, about or own)
 
     def _stored(self, step: HoldStep, delivery: str, thread_id: str, said_in: str) -> Receipt:
         for _ in range(TRIES):
