@@ -1,5 +1,7 @@
 """What callers of the API send, as strict models; what is done with it is `api_calls`'s."""
 
+import re
+from contextlib import suppress
 from typing import Annotated, Literal
 
 from pydantic import (
@@ -10,6 +12,8 @@ from pydantic import (
     Field,
     JsonValue,
     StringConstraints,
+    TypeAdapter,
+    ValidationError,
     model_validator,
 )
 
@@ -32,15 +36,19 @@ def _whole(value: object) -> object:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _written(value: object) -> object:
-    """Let a moment be written in words only: a number could be seconds or milliseconds."""
-    if not isinstance(value, str):
-        raise ValueError("write it as 2026-05-04T12:00:00Z")  # noqa: TRY004 - pydantic's way
-    return value
+_MOMENT: TypeAdapter[AwareDatetime] = TypeAdapter(AwareDatetime)
+
+
+def _moment(value: object) -> object:
+    """Read a moment; a bare number is none, as it could be seconds or milliseconds."""
+    with suppress(ValidationError):
+        if isinstance(value, str) and re.match(r"\d{4}-", value):
+            return _MOMENT.validate_python(value)
+    raise ValueError("write it as 2026-05-04T12:00:00Z")
 
 
 Seconds = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=30 * 24 * 3600)]
-Moment = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_written)]
+Moment = Annotated[AwareDatetime, BeforeValidator(_moment)]
 
 
 class Body(BaseModel):
