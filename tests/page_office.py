@@ -16,6 +16,8 @@ from story import Story
 
 from deploybot.bootstrap import Bot, build_bot
 from deploybot.config import Configuration, read_settings
+from deploybot.next_step import Deploy
+from deploybot.ports import People
 from deploybot.store import RedisStore
 from deploybot.thread import Thread
 from deploybot.web.app import create_app
@@ -47,6 +49,7 @@ class PageOffice:
 
     def __init__(self, url: str, folder: Path, **environ: str) -> None:
         self.connection = emptied(url)
+        self._made: tuple[Bot, FastAPI] | None = None
         self.story = PageStory(self.connection)
         settings = read_settings(
             {
@@ -69,7 +72,10 @@ class PageOffice:
         )
 
     def app(self) -> FastAPI:
-        return create_app(self.bot)
+        """Return the web process's app; it is made anew when the bot was changed."""
+        if self._made is None or self._made[0] is not self.bot:
+            self._made = (self.bot, create_app(self.bot))
+        return self._made[1]
 
     def browser(self, person: str = "") -> "Browser":
         """Open a browser, signed in as somebody."""
@@ -78,10 +84,19 @@ class PageOffice:
             assert browser.signs_in(person).status_code == 303
         return browser
 
+    def of_team(self, team: str) -> None:
+        """Belong to one Slack workspace."""
+        slack = self.bot.configuration.slack.model_copy(update={"team": team})
+        configuration = self.bot.configuration.model_copy(update={"slack": slack})
+        self.bot = replace(self.bot, configuration=configuration)
+
+    def known(self, *people: str) -> None:
+        """Know these people, and nobody else any more."""
+        kept = tuple(person for person in PEOPLE.known if person.id in people)
+        self.bot = replace(self.bot, people=People(kept))
+
     def asks_for_approval(self, *, by: str = "ann") -> Thread:
         """Have a thread stand at a request that Ben may approve."""
-        from deploybot.next_step import Deploy  # noqa: PLC0415 - only those who want a request
-
         step = Deploy(service="backend", ref="main", environment="production", reason="asked")
         self.story.verified_on_staging("main").model_will(step)
         return self.story.person_says("deploy backend", by=by).thread

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from deploy.catalog import Catalog
-from deploy.plan import Plan
+from deploy.plan import SHORT, Plan
 from deploybot.approvals import POLICY, ApprovalRequest, Grant, may_answer, may_settle
 from deploybot.events import (
     ApprovalGranted,
@@ -66,6 +66,8 @@ class CardView:
     grants: tuple[Grant, ...]
     may: tuple[str, ...]
     """Names of those who can still answer."""
+    asked: str = ""
+    """The words that led to it, where they say more than the heading."""
     why_not: str = ""
     needs_sign_in: bool = False
     """Whether this reader may approve only once they have signed in again."""
@@ -99,6 +101,7 @@ def card(
         parts=tuple(_parts(request, about, progress)),
         grants=grants,
         may=tuple(people.name(person) for person in may),
+        asked=request.asked if says_more(request) else "",
         why_not=refusal.text if refusal else mine,
         needs_sign_in=not is_fresh and needs_fresh_sign_in(request, catalog),
         may_settle=may_settle(request, reader.id) is None,
@@ -124,6 +127,14 @@ def heading(request: ApprovalRequest) -> str:
     if plan.action == "roll_back":
         return f"Roll back {services} on {plan.environment}"
     return f"Deploy {services} to {plan.environment}"
+
+
+def says_more(request: ApprovalRequest) -> bool:
+    """Tell whether the words that led to it say more than its heading does."""
+    plain = {"sha", "to", "on", "deploy", "roll", "back", "and", "please", request.plan.environment}
+    for plan in request.plans:
+        plain |= {plan.service, plan.sha[:SHORT], plan.sha, plan.ref}
+    return bool(set(request.asked.casefold().split()) - plain)
 
 
 def needs_fresh_sign_in(request: ApprovalRequest, catalog: Catalog) -> bool:

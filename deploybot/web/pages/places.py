@@ -37,5 +37,6 @@ def rule(catalog: Catalog, people: People, environment: str) -> str:
     if table.automatic:
         return "Changes need nobody's approval."
     names = ", ".join(people.name(person) for person in table.approvers)
-    need = f"{table.quorum} of " if table.quorum > 1 else ""
-    return f"Approved by {need}{names}."
+    if table.quorum > 1:
+        return f"A change takes {table.quorum} of these: {names}."
+    return f"May approve changes: {names}."

@@ -8,7 +8,7 @@ from importlib.resources import files
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
@@ -41,6 +41,7 @@ class Pages:
             "short": lambda sha: (sha or "")[:SHORT],
             "name": people.name,
             "seen": seen,
+            "said": said,
             "count": count,
             "took": duration,
         }
@@ -75,6 +76,16 @@ def when(at: datetime, how: str = "time") -> Markup:
 def seen(text: str) -> str:
     """Return text of others with what nobody can see made visible, for it may hide something."""
     return INVISIBLE.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def said(text: str) -> Markup:
+    """Return words in which names stand between backticks, as the bot writes them."""
+    parts = seen(text).split("`")
+    whole = len(parts) % 2 == 1
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if whole and at % 2 else escape(part)
+        for at, part in enumerate(parts)
+    )
 
 
 def count(number: int, one: str, many: str = "") -> str:

@@ -3,11 +3,13 @@
 The sentence of each event is `wording`'s; this says whose it is, how it looks and what is cut.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 
-from deploybot.approvals import POLICY
+from deploy.plan import SHORT
+from deploybot.approvals import POLICY, ApprovalRequest
 from deploybot.events import (
     AnswerRefused,
     ApprovalDenied,
@@ -39,6 +41,7 @@ from deploybot.events import (
     TurnCame,
     Woke,
 )
+from deploybot.phrases import duration
 from deploybot.ports import People
 from deploybot.prompting.shown import intent_of
 from deploybot.wording import words
@@ -49,6 +52,13 @@ LONGEST = 700
 """Characters of others' text, and of output, that the timeline shows of one event."""
 LINES = 12
 """Lines of output that the timeline shows of one event; the newest ones."""
+
+CHANNELS = {
+    "over page": "on a page",
+    "over slack": "in Slack",
+    "over email": "by mail",
+    "over api": "over the API",
+}
 
 _SELF_EVIDENT = (
     ApprovalExpired
@@ -113,27 +123,36 @@ def span(events: Sequence[Event], people: People, before: int = 0) -> Span:
     """Return the page of events that ends before event number `before`; 0 for the newest page."""
     end = len(events) if before <= 0 else max(0, min(before - 1, len(events)))
     start = max(0, end - PAGE)
+    requests = {e.request.id: e.request for e in events if isinstance(e, ApprovalRequested)}
     shown = tuple(
-        entry(seq, event, people) for seq, event in enumerate(events[start:end], start=start + 1)
+        entry(seq, event, people, requests)
+        for seq, event in enumerate(events[start:end], start=start + 1)
     )
     return Span(shown, start + 1 if start else 0, end == len(events))
 
 
-def entry(seq: int, event: Event, people: People) -> Entry:
-    """Return one event as the timeline shows it."""
+def entry(
+    seq: int,
+    event: Event,
+    people: People,
+    requests: Mapping[str, ApprovalRequest] = MappingProxyType({}),
+) -> Entry:
+    """Return one event as the timeline shows it; `requests` name what a deploy is about."""
     said = words(event)
+    text = _about(event, requests) or _where(said.text)
     who = "" if isinstance(event, _SELF_EVIDENT) else _who(event.by, people)
     if isinstance(event, ApprovalGranted) and event.by == POLICY:
         who = ""
     lines = tuple(line[:200] for line in said.detail[-LINES:])
     link = getattr(event, "link", "")
-    quoted = "" if said.quoted == link else said.quoted
+    is_said_elsewhere = said.quoted == link or isinstance(event, ApprovalRequested)
+    quoted = "" if is_said_elsewhere else said.quoted
     return Entry(
         seq=seq,
         at=event.at,
         kind=event.kind,
         who=who,
-        text=said.text if who else said.text[:1].upper() + said.text[1:],
+        text=text if who else text[:1].upper() + text[1:],
         tone=_tone(event),
         quoted=quoted[:LONGEST],
         lines=() if isinstance(event, ApprovalRequested) else lines,
@@ -161,6 +180,31 @@ def choosers(events: Sequence[Event]) -> tuple[Chooser, ...]:
 def choice_of(event: StepChosen) -> str:
     """Return the name of what was chosen, as the model wrote it."""
     return intent_of(event.step)
+
+
+def _about(event: Event, requests: Mapping[str, ApprovalRequest]) -> str:
+    """Return how a deploy goes, with the name of what is deployed, if that is known."""
+    request = requests.get(getattr(event, "request_id", ""))
+    part = getattr(event, "part", 0)
+    if request is None or part >= len(request.plans):
+        return ""
+    plan = request.plans[part]
+    match event:
+        case DeployStarted():
+            return f"the deploy of {plan.service} to {plan.environment} started"
+        case DeploySucceeded(sha=sha, seconds=seconds):
+            after = f"after {duration(seconds)}"
+            return f"{plan.service} {sha[:SHORT]} is live on {plan.environment} {after}"
+        case _:
+            return ""
+
+
+def _where(text: str) -> str:
+    """Return a sentence with the channel as people call it."""
+    for ending, name in CHANNELS.items():
+        if text.endswith(ending):
+            return text.removesuffix(ending) + name
+    return text
 
 
 def _who(by: str, people: People) -> str:
