@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from deploy.reasons import REASONS
 from deploybot.config import SETTINGS
 from deploybot.events import Event, Fact, Inbound
+from deploybot.metrics import METRICS
 from deploybot.next_step import BY_MODEL, NextStep
 from deploybot.thread import ANYWHERE, TRANSITIONS
 
@@ -57,6 +58,15 @@ def settings() -> str:
     return _table(("Variable", "Default", "What it is, and where to get it"), rows)
 
 
+def metrics() -> str:
+    """List everything that is counted, measured or looked at."""
+    rows = [
+        (f"`{metric.name}`", metric.kind, _names(list(metric.labels)), metric.says)
+        for metric in METRICS
+    ]
+    return _table(("Metric", "Kind", "By", "What it is"), rows)
+
+
 def events() -> str:
     """List every event that a thread may hold."""
     rows = []
@@ -90,6 +100,7 @@ def reasons() -> str:
 BLOCKS: dict[str, tuple[str, Callable[[], str]]] = {
     "state-diagram": ("README.md", state_diagram),
     "settings": ("docs/settings.md", settings),
+    "metrics": ("docs/metrics.md", metrics),
     "events": ("docs/events.md", events),
     "steps": ("docs/events.md", steps),
     "reasons": ("docs/policy.md", reasons),

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from browsing import Window, card_of, chromium, opening_of
-from playwright.sync_api import Page, expect
+from getting_started import ANN, Follower, words
+from playwright.sync_api import Browser, Page, expect
 
 from deploybot.bootstrap import now
 from deploybot.demo.company import Company
@@ -45,14 +46,19 @@ class Album:
 
     def take(self, page: Page, name: str) -> None:
         """Take a picture of what the page shows now, once nothing moves any more."""
-        page.mouse.move(0, 0)
-        page.evaluate("() => document.fonts.ready")
-        path = self.folder / f"{name}.png"
-        page.screenshot(path=path, animations="disabled", caret="hide")
-        size = path.stat().st_size
-        sys.stdout.write(f"{path} {size / 1000:.0f} kB\n")
-        if size > LARGEST:
-            raise SystemExit(f"{path} is larger than {LARGEST} bytes; make it smaller.")
+        take(self.folder, page, name)
+
+
+def take(folder: Path, page: Page, name: str) -> None:
+    """Take a picture into a folder, once nothing moves any more."""
+    page.mouse.move(0, 0)
+    page.evaluate("() => document.fonts.ready")
+    path = folder / f"{name}.png"
+    page.screenshot(path=path, animations="disabled", caret="hide")
+    size = path.stat().st_size
+    sys.stdout.write(f"{path} {size / 1000:.0f} kB\n")
+    if size > LARGEST:
+        raise SystemExit(f"{path} is larger than {LARGEST} bytes; make it smaller.")
 
 
 def a_good_release(album: Album, sha: str) -> None:
@@ -117,17 +123,34 @@ def a_bad_release(album: Album, sha: str) -> None:
         album.take(ann, "dark")
 
 
+def a_first_deploy(folder: Path, browser: Browser) -> None:
+    """Take what somebody sees who follows docs/getting-started.md."""
+    with tempfile.TemporaryDirectory(prefix="deploybot-") as state, Follower(Path(state)) as ann:
+        ann.gets_ready()
+        ann.says(words())
+        window = Window(browser, ann.slack.url)
+        with window.of(ANN, viewport={"width": 1000, "height": 760}) as page:
+            page.get_by_role("button", name=re.compile("^Approve")).first.wait_for()
+            take(folder, page, "first-card")
+            page.get_by_role("button", name=re.compile("^Approve")).first.click()
+            expect(page.get_by_text("Live:").first).to_be_visible()
+            page.mouse.wheel(0, 2000)
+            take(folder, page, "first-live")
+
+
 def main(folder: Path) -> None:
     """Start the company in a folder that is thrown away, and fill the album."""
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="deploybot-") as state, ExitStack() as stack:
         company = stack.enter_context(Company(Path(state), now=now))
-        window = Window(stack.enter_context(chromium()), company.access.workspace)
+        browser = stack.enter_context(chromium())
+        window = Window(browser, company.access.workspace)
         album, hands = Album(folder, company, window), Hands(company.access)
         a_good_release(album, merge(company, hands, broken=False))
         a_bad_release(album, merge(company, hands, broken=True))
         if window.complaints:
             raise SystemExit("The page complained: " + "; ".join(window.complaints))
+        a_first_deploy(folder, browser)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import documents
 import example
 import pytest
 import typer
+import yaml
 from documents import ROOT
 from office import Office
 from story import Story
@@ -17,7 +18,9 @@ from story import Story
 from deploybot.cli.app import app
 from deploybot.config import SETTINGS, Configuration, read_configuration
 from deploybot.manifest import EVENTS, SCOPES
+from deploybot.metrics import METRICS
 from deploybot.thread import TRANSITIONS
+from deploybot.web.health import PARTS
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -138,6 +141,48 @@ def test_every_key_that_the_example_leaves_off_may_be_switched_on(tmp_path, monk
     configuration = read_configuration(tmp_path / "deploybot.toml")
 
     assert configuration != read_configuration(EXAMPLE)
+
+
+# -- metrics -----------------------------------------------------------------------
+
+METRICS_DOCUMENT = (ROOT / "docs/metrics.md").read_text(encoding="utf-8")
+
+
+def names_of_samples() -> dict[str, set[str]]:
+    """Return each name that a query may use, and its labels."""
+    names: dict[str, set[str]] = {}
+    for metric in METRICS:
+        names[metric.name] = set(metric.labels)
+        if metric.kind == "histogram":
+            names |= {f"{metric.name}_{part}": set(metric.labels) for part in ("count", "sum")}
+            names[f"{metric.name}_bucket"] = {*metric.labels, "le"}
+    return names
+
+
+@each_document
+def test_every_metric_that_is_named_exists_with_the_labels_that_are_used(document):
+    known = names_of_samples()
+    used = r"(deploybot_[a-z_]+_(?:total|seconds|bucket)|deploybot_(?:threads|workers|store_up|budget\w*))"
+    for name, labels in re.findall(used + r"\b(?:\{([^}]*)\})?", document.read_text("utf-8")):
+        assert name in known, name
+        assert set(re.findall(r"(\w+)\s*(?:=|!=|=~)", labels)) <= known[name], name
+
+
+def test_the_alerts_are_rules_each_with_something_to_do():
+    blocks = re.findall(r"^```yaml\n(.*?)^```", METRICS_DOCUMENT, re.DOTALL | re.MULTILINE)
+    (rules,) = [yaml.safe_load(block) for block in blocks if block.startswith("groups:")]
+
+    (group,) = rules["groups"]
+    for rule in group["rules"]:
+        assert {"alert", "expr", "annotations"} <= set(rule)
+        assert any(name in rule["expr"] for name in names_of_samples()), rule["alert"]
+        assert rule["expr"].count("(") == rule["expr"].count(")")
+        assert rule["annotations"]["do"].endswith(".")
+
+
+def test_every_part_of_being_ready_is_told():
+    for part in PARTS:
+        assert f"| `{part}` |" in METRICS_DOCUMENT
 
 
 # -- commands and routes -----------------------------------------------------------
