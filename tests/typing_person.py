@@ -12,6 +12,7 @@ import termios
 import time
 from collections.abc import Mapping
 from types import TracebackType
+from typing import Self
 
 _STYLED = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH120, PTH100
@@ -33,7 +34,7 @@ class Terminal:
             env={"TERM": "xterm", **environ},
             cwd=ROOT,
             start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            preexec_fn=_take_terminal,  # noqa: PLW1509 - one system call, so that Ctrl-C arrives
         )
         os.close(slave)
 
@@ -82,7 +83,7 @@ class Terminal:
         self.shown += got.decode("utf-8", "replace")
         return bool(got)
 
-    def __enter__(self) -> "Terminal":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -95,3 +96,7 @@ class Terminal:
             self.process.kill()
             self.process.wait()
         os.close(self._master)
+
+
+def _take_terminal() -> None:
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)

@@ -22,6 +22,7 @@ from deploybot.cli.terminal import Terminal, harmless
 from deploybot.cli.watching import Manner, Watch, show_events
 from deploybot.errors import CallerError, ConfigError
 from deploybot.phrases import changes
+from deploybot.thread import Status
 
 DIGITS = 8
 """How many digits of a digest are enough to name it: they are compared with the open one alone."""
@@ -104,6 +105,20 @@ class Acting:
         answer_ = self._client.post(thread_path(thread_id, "messages"), {"text": text})
         said = "Said; the open request was closed by it." if open_before else "Said."
         return self._then(answer_, said, mirror, shown, manner)
+
+    def resolve(self, thread_id: str, outcome: str, comment: str) -> int:
+        """Say how a deploy of unknown outcome ended."""
+        mirror, _ = self._look(thread_id)
+        request = mirror.thread.standing.request
+        if mirror.status is not Status.OUTCOME_UNKNOWN or request is None:
+            raise RefusedError(
+                f"No outcome is unknown in {thread_id}, so nothing was settled.",
+                status=409,
+                reason_code="closed",
+            )
+        body = {"request": request.id, "outcome": outcome, "comment": comment}
+        answer = self._client.post(thread_path(thread_id, "resolve"), body)
+        return self._told(answer, str(answer.get("text") or "Settled."), Exit.DONE)
 
     def move(self, thread_id: str, move: str, body: Json | None = None) -> int:
         """Pause, resume or cancel."""

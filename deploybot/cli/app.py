@@ -13,7 +13,6 @@ import typer
 from typer.core import TyperGroup
 
 from deploybot.cli import audit_commands, place_commands, thread_commands, tokens
-from deploybot.errors import ConfigError
 
 RUNNING = "Run it"
 CHECKING = "Check it"
@@ -199,16 +198,3 @@ def manifest(
     from deploybot.manifest import manifest as manifest_of
 
     sys.stdout.write(json.dumps(manifest_of(url), indent=2) + "\n")
-
-
-@app.command()
-def unlock(service: str, environment: str) -> None:
-    """Release the hold on a service in an environment, as a roll back leaves one."""
-    from deploybot.bootstrap import bot_from_environment
-
-    hold = bot_from_environment().store.release_hold(service, environment)
-    if hold is None:
-        raise ConfigError(f"{service} on {environment} is not held; nothing was changed.")
-    typer.echo(
-        f"{service} on {environment} is free again. It was held by {hold.owner}: {hold.reason}."
-    )

@@ -24,7 +24,7 @@ TIMEOUT = 30.0
 """Seconds that one answer may take."""
 SILENCE = 60.0
 """Seconds of silence after which a stream is taken for dead; the web process sends a beat before."""
-PATIENCE = 15.0
+PATIENCE = 30.0
 """Seconds for which a call is sent again while nobody answers."""
 LONGEST_ANSWER = 64 * 1024 * 1024
 _AGAIN = (429, 502, 503, 504)
@@ -162,9 +162,9 @@ def thread_path(thread_id: str, *more: str) -> str:
 
 
 def lock_path(service: str, environment: str) -> str:
-    """Return the path of a service's lock in an environment."""
-    place, name = quote(environment, safe=""), quote(service, safe="")
-    return f"/api/environments/{place}/services/{name}/lock"
+    """Return the path of the lock of a service in an environment; "" is all its services."""
+    place = f"/api/environments/{quote(environment, safe='')}"
+    return f"{place}/services/{quote(service, safe='')}/lock" if service else f"{place}/lock"
 
 
 def _refusal(status: int, raw: bytes, url: str) -> RefusedError:

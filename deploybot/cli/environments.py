@@ -16,6 +16,9 @@ from deploybot.phrases import duration
 NARROW = 60
 """Columns below which each service has lines of its own instead of a row."""
 
+OLD = 120
+"""Seconds after which it is said how old all this is."""
+
 
 def environments(terminal: Terminal, client: Client, wanted: str, now: datetime) -> int:
     """Print what is live, for all environments or one."""
@@ -24,14 +27,18 @@ def environments(terminal: Terminal, client: Client, wanted: str, now: datetime)
     if terminal.as_json:
         terminal.json({**answer, "environments": rows})
         return Exit.DONE
+    if not answer["environments"]:
+        terminal.note("Workers have not looked yet what is live; look whether they run.")
+        return Exit.REFUSED
     if not rows:
         names = ", ".join(dict.fromkeys(str(row["environment"]) for row in answer["environments"]))
-        terminal.note(f"There is no such environment. There are: {names or 'none'}.")
+        terminal.note(f"There is no such environment. There are: {names}.")
         return Exit.REFUSED
     narrow = terminal.out.width < NARROW
     terminal.show(_lines(rows, now) if narrow else _table(rows, now))
     for note in _notes(rows, now):
         terminal.show(note)
+    _say_age(terminal, answer.get("at"), now)
     return Exit.DONE
 
 
@@ -73,16 +80,17 @@ def _notes(rows: list[Json], now: datetime) -> Iterator[Text]:
     """Yield a line for whatever stands in the way somewhere."""
     for row in rows:
         where = f"{one_line(str(row['service']))} on {one_line(str(row['environment']))}"
-        hold, operation = row.get("hold"), row.get("operation")
+        hold, operation, line = row.get("hold"), row.get("operation"), row.get("line")
         if hold:
             until = _until(hold, now)
             owner, reason = one_line(str(hold["owner"])), one_line(str(hold["reason"]))
-            yield Text(f"🔒 {where} is held by {owner}{until}: {reason}", style="yellow")
+            only = " (deploys go on)" if hold.get("warn_only") else ""
+            because = f": {reason}" if reason else ""
+            yield Text(f"🔒 {where} is held by {owner}{until}{only}{because}", style="yellow")
         if operation:
             yield Text(f"▶ {where} is being changed by {operation['thread']}", style="cyan")
-        for name in ("freeze", "line", "drift"):
-            if row.get(name):
-                yield Text(f"! {where}, {name}: {_said(row[name])}", style="yellow")
+        if line:
+            yield Text(f"… {where} is waited for by {', '.join(map(str, line))}", style="cyan")
 
 
 def _live(row: Json) -> Text:
@@ -123,6 +131,10 @@ def _until(hold: Json, now: datetime) -> str:
     return f" for another {duration(left)}" if left > 0 else ""
 
 
-def _said(value: object) -> str:
-    """Return what newer versions tell, as it is."""
-    return one_line(value if isinstance(value, str) else str(value))
+def _say_age(terminal: Terminal, at: object, now: datetime) -> None:
+    """Say so when workers have not looked for long."""
+    if not at:
+        return
+    age = (now - datetime.fromisoformat(str(at))).total_seconds()
+    if age > OLD:
+        terminal.note(f"Workers looked {duration(age)} ago; look whether they run.", "yellow")

@@ -51,8 +51,15 @@ _WAITS_FOR_PEOPLE = (Status.AWAITING_APPROVAL, Status.AWAITING_INPUT, Status.PAU
 
 
 def exit_of(thread: Thread, since: int = 0) -> Exit:
-    """Return what a thread has come to, by what happened behind its event number `since`."""
-    return _ended(thread, since) if thread.status is Status.DONE else exit_of_status(thread.status)
+    """Return what a thread has come to, by what happened behind its event number `since`.
+
+    A deploy that failed is told even when the bot asks what to do now.
+    """
+    by_status = exit_of_status(thread.status)
+    if by_status not in (Exit.DONE, Exit.NEEDS_PEOPLE):
+        return by_status
+    ended = _ended(thread, since)
+    return ended if by_status is Exit.DONE or ended is Exit.DEPLOY_FAILED else by_status
 
 
 def exit_of_status(status: Status) -> Exit:

@@ -23,6 +23,14 @@ from deploybot.thread import Status, Thread
 PROGRESS, STATUS = "progress", "status"
 """What messages of the stream are called that are no events."""
 
+RESTS = (
+    Status.DONE,
+    Status.AWAITING_APPROVAL,
+    Status.AWAITING_INPUT,
+    Status.PAUSED,
+    Status.OUTCOME_UNKNOWN,
+)
+
 
 @dataclass(frozen=True)
 class Grown:
@@ -95,6 +103,12 @@ class Mirror:
     def status(self) -> Status:
         """Where the thread stands."""
         return self._status if self.is_lost else self.thread.status
+
+    @property
+    def rests(self) -> bool:
+        """Whether nothing goes on by itself: it is over, or people must move."""
+        request = self.request
+        return self.status in RESTS and not (request and request.rule.automatic)
 
     @property
     def request(self) -> ApprovalRequest | None:

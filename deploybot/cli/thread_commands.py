@@ -1,6 +1,7 @@
 """The commands about threads, with their options; what they do is written in the modules beside this one."""
 
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,6 +19,13 @@ if TYPE_CHECKING:
 app = typer.Typer()
 ASKING = "Ask and answer"
 LOOKING = "Look"
+
+
+class Outcome(StrEnum):
+    """How a deploy ended."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
 
 
 @app.command(rich_help_panel=ASKING)
@@ -182,6 +190,23 @@ def reply(
     manner = _manner(follow, wait=wait, timeout=timeout)
     acting = _acting(state, as_, as_json=as_json)
     return acting.reply(thread, _text(words), manner=manner)
+
+
+@app.command(rich_help_panel=ASKING)
+def resolve(
+    thread: ThreadId,
+    outcome: Annotated[Outcome, typer.Argument(help="how it ended, as you have seen it")],
+    comment: Annotated[
+        list[str] | None, typer.Argument(metavar="COMMENT…", help="how you know")
+    ] = None,
+    *,
+    state: State = None,
+    as_: As = "",
+    as_json: Json = False,
+) -> int:
+    """Settle a deploy whose outcome is not known, after you have looked; its place becomes free."""
+    acting = _acting(state, as_, as_json=as_json)
+    return acting.resolve(thread, outcome.value, _text(comment or []))
 
 
 @app.command(rich_help_panel=ASKING)

@@ -25,7 +25,6 @@ _DOING = {
     Status.AWAITING_INPUT: "waiting for an answer",
     Status.OUTCOME_UNKNOWN: "waiting for somebody to settle the outcome",
 }
-_PEOPLE = (Status.AWAITING_APPROVAL, Status.AWAITING_INPUT, Status.PAUSED, Status.OUTCOME_UNKNOWN)
 
 
 @dataclass(frozen=True)
@@ -126,8 +125,7 @@ class Watch:
     def _rests(self, manner: Manner) -> bool:
         if self._mirror.seq < manner.past:
             return False
-        status = self._mirror.status
-        return status is Status.DONE or (status in _PEOPLE and not manner.waits)
+        return self._mirror.rests and (self._mirror.status is Status.DONE or not manner.waits)
 
     def _rest(self, since: int) -> Exit:
         mirror = self._mirror
@@ -153,6 +151,8 @@ class Watch:
         about = request.id if request else question.question_id if question else ""
         if self._terminal.as_json or not about or about == self._shown:
             return
+        if request and request.rule.automatic and not request.rule.anyone_may_stop:
+            return  # approved before anybody could read it
         self._shown = about
         grants = tuple(grant.by for grant in self._mirror.thread.standing.grants)
         if request:
