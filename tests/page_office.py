@@ -95,11 +95,11 @@ class PageOffice:
         kept = tuple(person for person in PEOPLE.known if person.id in people)
         self.bot = replace(self.bot, people=People(kept))
 
-    def asks_for_approval(self, *, by: str = "ann") -> Thread:
+    def asks_for_approval(self, *, by: str = "ann", words: str = "deploy backend") -> Thread:
         """Have a thread stand at a request that Ben may approve."""
         step = Deploy(service="backend", ref="main", environment="production", reason="asked")
         self.story.verified_on_staging("main").model_will(step)
-        return self.story.person_says("deploy backend", by=by).thread
+        return self.story.person_says(words, by=by).thread
 
 
 class Browser(TestClient):
