@@ -7,6 +7,7 @@ from deploy.locks import Hold
 from deploybot.errors import ClaimRefusedError, HoldChangedError, LeaseLostError
 from deploybot.events import StopRequested
 from deploybot.ports import Job, Operation
+from deploybot.thread import Thread
 
 __all__ = [
     "Job",
@@ -17,6 +18,7 @@ __all__ = [
     "lease_lost",
     "stop_asked",
     "stopped",
+    "waits_for",
 ]
 
 
@@ -51,6 +53,11 @@ def hold_changed(hold: Hold) -> HoldChangedError:
     return HoldChangedError(
         f"Somebody locked or freed {where} meanwhile. Nothing was changed. Look again."
     )
+
+
+def waits_for(thread: Thread) -> tuple[str, str] | None:
+    """Return the place in whose line the thread stands; while it is paused, others go before it."""
+    return None if thread.standing.paused else thread.standing.line
 
 
 def stopped(asked: StopRequested) -> str:

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from deploy.catalog import Catalog
 from deploy.errors import ReasonCode
 from deploybot.events import LinedUp
 from deploybot.next_step import Change, RollBack
@@ -56,3 +57,11 @@ def lined_up(
 def jumps(change: Change) -> bool:
     """Tell whether a change goes before those who wait: the way back to what worked."""
     return isinstance(change, RollBack)
+
+
+def leave_all(store: Store, thread_id: str, catalog: Catalog) -> None:
+    """Take out of every line a thread that nobody can read any more, so that others go on."""
+    for environment, table in catalog.environments.items():
+        for service in table.services:
+            if thread_id in store.line(service, environment):
+                store.leave_line(thread_id, service, environment)

@@ -22,6 +22,7 @@ from deploybot.keeping import (
     lease_lost,
     stop_asked,
     stopped,
+    waits_for,
 )
 from deploybot.ports import Operation, Page
 from deploybot.redaction import Redactor
@@ -169,7 +170,7 @@ class MemoryStore:
 
     def _line_up(self, before: Thread, after: Thread, freed: Operation | Hold | None) -> None:
         """Keep the lines as the thread's events say, and wake who is next where a place is free."""
-        left, joined = before.standing.line, after.standing.line
+        left, joined = waits_for(before), waits_for(after)
         if left and left != joined and before.id in self._lines.get(left, []):
             self._lines[left].remove(before.id)
             self._look_soon(left, but=before.id)
@@ -282,6 +283,7 @@ class MemoryStore:
             line = self._lines.get((service, environment), [])
             if thread_id in line:
                 line.remove(thread_id)
+                self._look_soon((service, environment), but=thread_id)
 
     def lease_is_alive(self, operation: Operation) -> bool:
         """Tell whether a worker still renews this operation's lease."""

@@ -17,7 +17,7 @@ from deploy.locks import Hold
 from deploybot.chain import Entry, seal, tampered, verify
 from deploybot.errors import ConflictError, DuplicateError, StoreUnavailableError
 from deploybot.events import Event
-from deploybot.keeping import Job, hold_changed, stopped
+from deploybot.keeping import Job, hold_changed, stopped, waits_for
 from deploybot.operations import LINES, Operations, claim_refused, line_key, place, stop_key
 from deploybot.ports import Operation, Page
 from deploybot.queue import PREFIX, Queues, answering, due_key, new_wake_up, script, waking_script
@@ -280,8 +280,13 @@ class RedisStore:
         return self.operations.line(service, environment)
 
     def leave_line(self, thread_id: str, service: str, environment: str) -> None:
-        """Take out of a line a thread that can no longer move by itself."""
+        """Take out of a line a thread that can no longer move by itself, and wake who is next."""
+        left = [waits for waits in self.line(service, environment) if waits != thread_id][:1]
+        for head in left:  # first, so that it is looked at even if this process dies here
+            self.queues.later("advance", head, 0)
         self.operations.leave_line(thread_id, service, environment)
+        for head in left:
+            self.queues.wake("advance", head)
 
     def attend(self, thread: Thread, worker: str) -> bool:
         """Let this worker alone be at what the thread stands at, for the next seconds."""
@@ -352,7 +357,7 @@ def _outbox_key(thread_id: str) -> str:
 
 def _lining_up(before: Thread, after: Thread, sweep: timedelta) -> dict[str, Any]:
     """Return what an append is asked for so that the lines are as the thread's events say."""
-    left, joined = before.standing.line, after.standing.line
+    left, joined = waits_for(before), waits_for(after)
     asked: dict[str, Any] = {}
     if left and left != joined:
         asked["leaves"] = line_key(place(*left))

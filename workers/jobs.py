@@ -15,6 +15,7 @@ from deploybot.errors import (
     StoreUnavailableError,
     TamperedError,
 )
+from deploybot.lines import leave_all
 from deploybot.metrics import JOB_ERRORS
 from deploybot.ports import Job
 from deploybot.surveys import ENVIRONMENTS, EVERY, LOCKS
@@ -81,6 +82,8 @@ def _run(job: Job, thread_id: str, work: Callable[[], object]) -> None:
             work()
         except (OperatorError, IllegalEventError) as error:
             _log(job, error)
+            if isinstance(error, TamperedError):
+                leave_all(bot().store, thread_id, bot().deployer.catalog)
             watch.meter.observe(JOB_ERRORS, job, type(error).__name__)
 
 

@@ -1,5 +1,6 @@
 """One suite for both stores: what the core is promised, whoever keeps the threads."""
 
+import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -8,24 +9,35 @@ from typing import Protocol
 
 import pytest
 from redis_server import emptied, running_server, wait_until
+from story import Story
 
+from deploy.errors import CancelledError
 from deploy.locks import Hold
 from deploybot.errors import (
     ClaimRefusedError,
     ConflictError,
     DuplicateError,
+    HoldChangedError,
     IllegalEventError,
     LeaseLostError,
 )
 from deploybot.events import (
     ApiMessageReceived,
+    ApprovalGranted,
+    Cancelled,
+    DeployStarted,
     Finished,
+    LinedUp,
     Paused,
     QuestionAsked,
     ReadReturned,
+    Resumed,
+    StopRequested,
+    TurnCame,
     Woke,
 )
 from deploybot.memory import MemoryStore
+from deploybot.next_step import Deploy
 from deploybot.ports import Operation, Store
 from deploybot.store import RedisStore
 from deploybot.thread import Status, Thread
@@ -372,6 +384,230 @@ def test_a_hold_ends_by_itself_when_its_time_is_over(store: Store, clock: Clock)
 
     assert store.holds() == ()
     assert store.release_hold("backend", "production") is None
+
+
+def held(owner: str = "ann", **more: object) -> Hold:
+    return Hold.model_validate(
+        {
+            "service": "backend",
+            "environment": "production",
+            "owner": owner,
+            "reason": "migration",
+            "at": NOON,
+        }
+        | more
+    )
+
+
+def test_a_place_is_locked_once_and_changed_only_by_who_saw_it(store: Store) -> None:
+    first, second = held("ann"), held("ben", at=NOON + timedelta(minutes=1))
+    store.append(store.load("t1"), said("lock"), hold=first)
+
+    for asked in ({"hold": second}, {"hold": second, "free": held("mia")}, {"free": second}):
+        with pytest.raises(HoldChangedError):
+            store.append(store.load("t2"), said("mine", 2), dedupe=("k",), **asked)
+
+    assert store.load("t2").events == ()
+    assert store.holds() == (first,)
+    store.append(store.load("t2"), said("mine", 2), hold=second, free=first, dedupe=("k",))
+    assert store.holds() == (second,)
+    with pytest.raises(HoldChangedError):
+        store.append(store.load("t1"), free=first)
+    store.append(store.load("t1"), free=second)
+    assert store.holds() == ()
+
+
+def test_of_many_who_lock_at_once_one_does(store: Store) -> None:
+    def lock(number: int) -> bool:
+        try:
+            store.append(store.load(f"t{number}"), said("lock"), hold=held(f"person-{number}"))
+        except HoldChangedError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        won = list(pool.map(lock, range(40)))
+
+    assert won.count(True) == 1
+    assert store.holds()[0].owner == f"person-{won.index(True)}"
+
+
+def test_a_lock_that_ran_out_is_in_nobodys_way(store: Store, clock: Clock) -> None:
+    store.append(store.load("t1"), said("lock"), hold=held(expires=NOON + timedelta(hours=1)))
+    clock.now += timedelta(hours=1)
+
+    store.append(store.load("t2"), said("lock"), hold=held("ben", at=clock.now))
+
+    assert [hold.owner for hold in store.holds()] == ["ben"]
+
+
+def test_what_a_roll_back_holds_takes_the_place_of_a_lock(store: Store) -> None:
+    store.append(store.load("t1"), said("lock"), hold=held())
+
+    store.append(store.load("t2"), hold=held("deploybot", made_by="rollback"))
+
+    assert [hold.owner for hold in store.holds()] == ["deploybot"]
+
+
+# -- lines -------------------------------------------------------------------------
+
+
+def lines_up(store: Store, name: str, service: str = "backend", *, first: bool = False) -> Thread:
+    waits = LinedUp(
+        at=NOON,
+        by="agent:code",
+        service=service,
+        environment="production",
+        position=1,
+        why="it is locked",
+        first=first,
+    )
+    return store.append(store.load(name), said("deploy"), waits)
+
+
+def woken(store: Store) -> set[str]:
+    """Take all wake-ups that there are, and return whose thread was to advance."""
+    if isinstance(store, MemoryStore):
+        taken = iter(store.next_wake_up, None)
+        return {thread for job, thread in taken if job == "advance"}
+    assert isinstance(store, RedisStore)
+    connection = store.queues.connection
+    threads = set()
+    while job := connection.lpop("rq:queue:threads"):
+        _, _, (thread_id,), _ = json.loads(connection.hget(f"rq:job:{job.decode()}", "data"))
+        store.queues.started("advance", thread_id)
+        threads.add(thread_id)
+    return threads
+
+
+def test_who_came_first_is_the_next_and_a_way_back_goes_before_all(store: Store) -> None:
+    for name in ("t1", "t2", "t3"):
+        lines_up(store, name)
+    lines_up(store, "t4", first=True)
+    lines_up(store, "t5", "frontend")
+
+    assert store.line("backend", "production") == ("t4", "t1", "t2", "t3")
+    assert store.line("frontend", "production") == ("t5",)
+    assert store.line("backend", "staging") == ()
+
+
+def test_who_leaves_the_line_wakes_the_next(store: Store) -> None:
+    first, _ = lines_up(store, "t1"), lines_up(store, "t2")
+    woken(store)
+
+    store.append(first, said("never mind", 2))
+
+    assert store.line("backend", "production") == ("t2",)
+    assert "t2" in woken(store)
+
+
+def test_a_turn_that_came_is_kept_until_it_is_used(store: Store) -> None:
+    waiting, _ = lines_up(store, "t1"), lines_up(store, "t2")
+    came = TurnCame(at=NOON, by="clock", service="backend", environment="production")
+
+    turn = store.append(waiting, came)
+    assert store.line("backend", "production") == ("t1", "t2")
+    store.append(turn, Finished(at=NOON, by="agent:deploy", message="not wanted any more"))
+
+    assert store.line("backend", "production") == ("t2",)
+
+
+def test_a_cancelled_thread_waits_no_more_and_the_next_is_woken(store: Store) -> None:
+    first, _ = lines_up(store, "t1"), lines_up(store, "t2")
+    woken(store)
+
+    store.append(first, Cancelled(at=NOON, by="ann"))
+
+    assert store.line("backend", "production") == ("t2",)
+    assert woken(store) == {"t2"}
+
+
+def test_a_paused_thread_lets_others_pass_and_comes_back_behind_them(store: Store) -> None:
+    first, _ = lines_up(store, "t1"), lines_up(store, "t2")
+    woken(store)
+
+    paused = store.append(first, Paused(at=NOON, by="ann"))
+
+    assert store.line("backend", "production") == ("t2",)
+    assert woken(store) == {"t2"}
+    store.append(paused, Resumed(at=NOON, by="ann"))
+    assert store.line("backend", "production") == ("t2", "t1")
+
+
+def test_who_is_next_is_woken_by_whatever_frees_the_place(store: Store) -> None:
+    claim = operation(store)
+    running = store.append(store.load("t0"), said("go"), claim=claim, hold=held())
+    lines_up(store, "t1")
+    lines_up(store, "t2")
+    woken(store)
+
+    store.append(running, said("over", 2), release=claim)
+    assert "t1" in woken(store)
+    store.append(store.load("t9"), free=held())
+    assert "t1" in woken(store)
+    store.append(store.load("t9"), hold=held("ben"))
+    woken(store)
+    store.append(store.load("t9"), hold=held("mia"), free=held("ben"))
+    assert "t1" in woken(store)
+    assert "t2" not in woken(store)
+
+
+def test_freeing_a_whole_environment_wakes_who_is_next_for_each_service(store: Store) -> None:
+    everything = held(service=None)
+    store.append(store.load("t0"), hold=everything)
+    lines_up(store, "t1")
+    lines_up(store, "t2")
+    lines_up(store, "t3", "frontend")
+    woken(store)
+
+    store.append(store.load("t0"), free=everything)
+
+    assert woken(store) == {"t1", "t3"}
+
+
+def test_a_thread_that_can_no_longer_move_is_taken_out_of_the_line(store: Store) -> None:
+    lines_up(store, "t1")
+    lines_up(store, "t2")
+    woken(store)
+
+    store.leave_line("t1", "backend", "production")
+
+    assert store.line("backend", "production") == ("t2",)
+    assert woken(store) == {"t2"}
+
+
+# -- stopping ----------------------------------------------------------------------
+
+
+def test_a_wish_to_stop_reaches_the_worker_that_renews_its_lease(store: Store) -> None:
+    story = Story()
+    story.verified_on_staging().model_will(
+        Deploy(service="backend", ref="main", environment="production", reason="asked to")
+    )
+    story.person_says("deploy the backend")
+    events = story.thread.events
+    request = story.request
+    at = request.expires_at - timedelta(minutes=1)
+    granted = ApprovalGranted(
+        at=at,
+        by="ben",
+        delivery="g1",
+        request_id=request.id,
+        digest=request.digest,
+        channel="api",
+    )
+    claim = operation(store, "r9")
+    started = DeployStarted(
+        at=at, by="worker", request_id=request.id, digest=request.digest, operation="r9", fence=1
+    )
+    thread = store.append(store.load("t1"), *events, granted, started, claim=claim)
+    store.heartbeat(claim)
+
+    wish = StopRequested(at=at, by="ann", delivery="s1", reason="errors")
+    store.append(thread, wish)
+
+    with pytest.raises(CancelledError, match="ann stopped it: errors"):
+        store.heartbeat(claim)
 
 
 # -- what was told -----------------------------------------------------------------
