@@ -212,7 +212,8 @@ class Repository:
             self._fetch(self.url)
 
     def _fetch(self, url: str) -> None:
-        if not (self.path / "HEAD").exists():
+        is_new = not (self.path / "HEAD").exists()
+        if is_new:
             self._ask("init", "--bare", "--quiet", "--template=", str(self.path))
         refs = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
         status, _, error = self._run(
@@ -222,6 +223,8 @@ class Repository:
         )  # fmt: skip
         if status != 0:
             raise self._failed(error)
+        if is_new:
+            self._ask("pack-refs", "--all")  # a file for each tag would slow every later fetch
 
     def _apart(self, old: str, new: str) -> "_Apart":
         """Return how two commits stand to each other: found by one walk, as it never changes."""
