@@ -166,6 +166,9 @@ SWEEP = timedelta(seconds=10)
 """How long a thread that ought to move may lie still before the clock looks at it again, by default."""
 
 
+STEP_BUDGET = 20
+"""Steps a model may choose before a person moves again."""
+
 ATTENDED = timedelta(seconds=4)
 """How long a thread is left alone after a worker's last word that it is at it."""
 

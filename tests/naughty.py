@@ -1,5 +1,6 @@
 """Text as nobody means well by it, and threads full of it: every kind of event, in any order."""
 
+from collections.abc import Callable
 from random import Random
 from typing import Any, get_args
 
@@ -7,8 +8,9 @@ from fakes import NOON
 from pydantic import BaseModel
 from strategies import REQUESTS
 
+from deploy.locks import Hold
 from deploybot.events import Event, HandedOver, ReadReturned, StepChosen
-from deploybot.next_step import NextStep
+from deploybot.next_step import NextStep, Part
 from deploybot.thread import Thread
 
 NAUGHTY = (
@@ -95,12 +97,31 @@ def _any(name: str, kind: type[BaseModel], chance: Random) -> Any:  # noqa: PLR0
         return chance.choice((value(chance), _rows(chance), {"commits": _rows(chance)}))
     if name == "live" and kind.__name__.startswith("Tests"):
         return {text(chance): text(chance)}
+    if (own := _OWN.get(name)) is not None:
+        return own(chance)
     if name in ("tail", "changes", "requesters"):
         return tuple(text(chance) for _ in range(chance.randrange(3)))
     return text(chance)
 
 
+def _hold(chance: Random) -> Hold:
+    given = {"environment": text(chance), "owner": text(chance), "reason": text(chance)}
+    return Hold(service=chance.choice((None, text(chance))), at=NOON, **given)
+
+
+_OWN: dict[str, Callable[[Random], Any]] = {
+    "plans": lambda chance: tuple(one.plan for one in chance.sample(list(REQUESTS.values()), 1)),
+    "part": lambda chance: chance.randrange(2),
+    "position": lambda chance: chance.randrange(1, 9),
+    "start_at": lambda chance: chance.choice((None, NOON)),
+    "hold": _hold,
+}
+"""Fields of a type of their own."""
+
+
 def _of_step(name: str, chance: Random) -> Any:
+    if name == "parts":
+        return tuple(Part(service=text(chance), ref=text(chance)) for _ in range(2))
     if name in ("limit", "seconds"):
         return chance.randrange(1, 50)
     if name == "choices":

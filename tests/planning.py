@@ -34,6 +34,7 @@ from deploybot.models.offline import OfflinePlanner
 from deploybot.next_step import (
     CheckDeployments,
     Deploy,
+    DeployTogether,
     DoneForNow,
     ListGitCommits,
     ListGitTags,
@@ -166,9 +167,24 @@ class Play:
         return self.add(DeployStarted(**self.at("worker"), **given, operation="o", fence=1))
 
     def goes_live(self) -> "Play":
+        """Have each of the approved changes go live, one after the other."""
         request = self.request()
-        done = {"request_id": request.id, "sha": request.plan.sha, "seconds": 3.2}
-        return self.add(DeploySucceeded(**self.at("worker"), **done))
+        for part, plan in enumerate(request.plans):
+            if part:
+                self.add(self._started(request, part))
+            done = {"request_id": request.id, "sha": plan.sha, "seconds": 3.2, "part": part}
+            self.add(DeploySucceeded(**self.at("worker"), **done))
+        return self
+
+    def _started(self, request: ApprovalRequest, part: int) -> DeployStarted:
+        return DeployStarted(
+            **self.at("worker"),
+            request_id=request.id,
+            digest=request.digest,
+            operation=request.operation(part),
+            fence=1,
+            part=part,
+        )
 
     def breaks(self, step: str = "health", error: str = "The health check failed.") -> "Play":
         request = self.request()
@@ -244,9 +260,13 @@ class Play:
             case DoneForNow(message=message) | NothingToDo(message=message):
                 return self.add(Finished(**by, message=message))
             case Deploy(service=service, ref=ref, environment=environment):
-                return self._card("deploy", service, ref, environment)
+                return self._card("deploy", (service, ref), environment=environment)
+            case DeployTogether(parts=parts, environment=environment):
+                return self._card(
+                    "deploy", *((part.service, part.ref) for part in parts), environment=environment
+                )
             case RollBack(service=service, to=to, environment=environment):
-                return self._card("roll_back", service, to or "v1.2.2", environment)
+                return self._card("roll_back", (service, to or "v1.2.2"), environment=environment)
             case _:
                 raise AssertionError(f"{step} is taken by `returns`")
 
@@ -278,23 +298,27 @@ class Play:
         assert request is not None, "no request is open"
         return request
 
-    def _card(self, action: Any, service: str, ref: str, environment: str) -> "Play":
-        plan = Plan(
-            action=action,
-            service=service,
-            environment=environment,
-            repository="shop",
-            ref=ref,
-            sha=sha_of(ref),
-            previous_sha=COMMITS[3]["sha"],
-            steps=(PlannedStep(name="build", argv=("make",), says="Build"),),
-            config_hash="0" * 64,
+    def _card(self, action: Any, *parts: tuple[str, str], environment: str) -> "Play":
+        plan, *more = (
+            Plan(
+                action=action,
+                service=service,
+                environment=environment,
+                repository="shop",
+                ref=ref,
+                sha=sha_of(ref),
+                previous_sha=COMMITS[3]["sha"],
+                steps=(PlannedStep(name="build", argv=("make",), says="Build"),),
+                config_hash="0" * 64,
+            )
+            for service, ref in parts
         )
         request = ApprovalRequest(
             id=self._id(),
             thread=self.thread.id,
             head="",
             plan=plan,
+            more=tuple(more),
             rule=RULE,
             requesters=("ann",),
             expires_at=START + timedelta(days=1),

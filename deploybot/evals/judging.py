@@ -21,7 +21,7 @@ def fits(wire: dict[str, Any], expected: Expected, world: World) -> bool:
     return all(_has(wire, key, value, world) for key, value in expected.items())
 
 
-def _has(wire: dict[str, Any], key: str, value: Any, world: World) -> bool:
+def _has(wire: dict[str, Any], key: str, value: Any, world: World) -> bool:  # noqa: PLR0911 - a case a key
     match key:
         case "chose":
             return any(_is_intent(str(wire["intent"]), str(one)) for one in _list(value))
@@ -31,6 +31,11 @@ def _has(wire: dict[str, Any], key: str, value: Any, world: World) -> bool:
         case "choices":
             offered = f"{_told(wire)} {' '.join(wire.get('choices') or ())}".casefold()
             return all(str(choice).casefold() in offered for choice in _list(value))
+        case "ref" if isinstance(parts := wire.get("parts"), list):
+            found = [part.get("ref") for part in parts]
+            return all(any(_same_commit(one, w, world) for w in _list(value)) for one in found)
+        case "services":
+            return [part.get("service") for part in wire.get("parts", [])] == _list(value)
         case "ref" | "to":
             return any(_same_commit(wire.get(key), one, world) for one in _list(value))
         case _:

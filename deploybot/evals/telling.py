@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from deploy.plan import Plan, PlannedStep
+from deploy.plan import Action, Plan, PlannedStep
 from deploybot.approvals import ApprovalRequest, Rule
 from deploybot.errors import IllegalEventError
 from deploybot.evals.world import World
@@ -40,8 +40,10 @@ from deploybot.events import (
     Woke,
 )
 from deploybot.next_step import (
+    Change,
     CheckDeployments,
     Deploy,
+    DeployTogether,
     DoneForNow,
     ListGitCommits,
     ListGitTags,
@@ -221,7 +223,11 @@ class Teller:
                 self._read(step)
             case Deploy(ref=ref) if self.world.full_sha(ref) is None:
                 self.refuse("ref_missing", f"There is no {ref}. Nothing was deployed.")
-            case Deploy() | RollBack():
+            case DeployTogether(parts=parts) if not all(
+                self.world.full_sha(part.ref) for part in parts
+            ):
+                self.refuse("ref_missing", "There is no such ref. Nothing was deployed.")
+            case Deploy() | DeployTogether() | RollBack():
                 self._add(ApprovalRequested(**by, request=self._card(step)))
             case RequestHumanInput():
                 asked = step.model_dump(exclude={"intent"})
@@ -242,14 +248,13 @@ class Teller:
         by = self._at(f"agent:{self.thread.standing.agent}")
         self._add(ReadReturned(**by, intent=step.intent, result=found))
 
-    def _card(self, step: Deploy | RollBack) -> ApprovalRequest:
+    def _plan(self, action: Action, service: str, ref: str, environment: str) -> Plan:
         world = self.world
-        ref = step.ref if isinstance(step, Deploy) else step.to or "an earlier release"
-        before = world.live.get(step.environment, {}).get(step.service)
-        plan = Plan(
-            action=step.intent,
-            service=step.service,
-            environment=step.environment,
+        before = world.live.get(environment, {}).get(service)
+        return Plan(
+            action=action,
+            service=service,
+            environment=environment,
             repository="shop",
             ref=ref,
             sha=world.full_sha(ref) or world.commits[-1].full,
@@ -257,11 +262,25 @@ class Teller:
             steps=(PlannedStep(name="build", argv=("make",), says="Build"),),
             config_hash="0" * 64,
         )
+
+    def _plans(self, step: Change) -> tuple[Plan, ...]:
+        match step:
+            case Deploy(service=service, ref=ref, environment=where):
+                return (self._plan("deploy", service, ref, where),)
+            case DeployTogether(parts=parts, environment=where):
+                return tuple(self._plan("deploy", part.service, part.ref, where) for part in parts)
+            case RollBack(service=service, to=to, environment=where):
+                return (self._plan("roll_back", service, to or "an earlier release", where),)
+
+    def _card(self, step: Change) -> ApprovalRequest:
+        world = self.world
+        plans = self._plans(step)
         return ApprovalRequest(
             id=self._id(),
             thread=self.thread.id,
             head="",
-            plan=plan,
+            plan=plans[0],
+            more=plans[1:],
             rule=Rule(approvers=world.approvers),
             requesters=self.thread.standing.requesters,
             asked=self.thread.standing.asked,

@@ -26,7 +26,10 @@ from deploybot.ports import Choice, Prompt
 NAME = "command"
 
 _REASON = "a plain command"
-_DEPLOY = re.compile(r"deploy (\S+) (\S+) (?:to|on) (\S+)", re.IGNORECASE)
+_DEPLOY = re.compile(
+    r"deploy (\S+) (\S+) (?:to|on) (\S+)(?: at ((?:\d{4}-\d{2}-\d{2} )?\d{1,2}:\d{2}))?",
+    re.IGNORECASE,
+)
 _ROLL_BACK = re.compile(
     r"(?:roll ?back|roll-back) (\S+) (?:on|in) (\S+)(?: to (\S+))?", re.IGNORECASE
 )
@@ -62,11 +65,11 @@ def command(text: str, services: tuple[str, ...], environments: tuple[str, ...])
     """Return the step that a plain command means, or None when the text is none."""
     plain = words.clean(text).rstrip("?").strip()
     if match := _DEPLOY.fullmatch(plain):
-        service, ref, where = match.groups()
+        service, ref, where, at = match.groups()
         environment = names.environment(where, environments)
         known = service in services and environment and names.may_be_ref(ref)
         if known and environment and not _says_which(ref):
-            return Deploy(service=service, ref=ref, environment=environment, reason=_REASON)
+            return Deploy(service=service, ref=ref, environment=environment, reason=_REASON, at=at)
         return None
     if match := _ROLL_BACK.fullmatch(plain):
         service, where, to = match.groups()

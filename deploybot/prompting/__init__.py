@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from deploybot.ports import Prompt
 from deploybot.prompting.entries import BUDGET, entries, shown
 from deploybot.prompting.renderers import DEFAULT, RENDERERS, Renderer, as_text
-from deploybot.prompting.schema import answer_schema, intents
+from deploybot.prompting.schema import answer_schema, intents, not_now
 from deploybot.prompting.tags import parse
 from deploybot.prompting.words import Templates, Words
 from deploybot.thread import Thread
@@ -53,13 +53,14 @@ def build(
     `renderer` is a name in RENDERERS; `budget` is in tokens, estimated.
     """
     agent = agent or thread.standing.agent
-    schema = answer_schema(agent, services, environments)
+    left_out = not_now(thread.standing)
+    schema = answer_schema(agent, services, environments, left_out)
     system = templates.system(
         agent,
         services=services,
         environments=environments,
         approvers=dict(approvers or {}),
-        intents=intents(agent, services),
+        intents=intents(agent, services, left_out),
         renderer=renderer,
     )
     messages = RENDERERS[renderer].render(shown(thread, templates.words, budget))

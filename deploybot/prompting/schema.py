@@ -7,7 +7,17 @@ be required and no other may be given. What an answer means is left to `next_ste
 from functools import lru_cache
 from typing import Any
 
-from deploybot.next_step import BY_MODEL, Deploy, DeployTogether, RollBack
+from deploybot.next_step import (
+    BY_MODEL,
+    CheckDeployments,
+    Deploy,
+    DeployTogether,
+    ListGitCommits,
+    ListGitTags,
+    RollBack,
+    Wait,
+)
+from deploybot.thread import STEP_BUDGET, Standing
 
 ROLLBACK = "rollback"
 NOT_FOR_ROLLBACK: tuple[type, ...] = (Deploy, DeployTogether)
@@ -17,26 +27,43 @@ _LEFT_OUT = ("title", "default")
 """Pydantic's additions that strict mode refuses or a model has no use for."""
 
 
+LAST_STEPS = 2
+"""So many steps before the budget is used up nothing is read any more: it must come to an end."""
+
+
+def not_now(standing: Standing) -> tuple[type, ...]:
+    """Return the intents that make no sense as the thread stands, whatever the agent."""
+    left: tuple[type, ...] = ()
+    if standing.steps >= STEP_BUDGET - LAST_STEPS:
+        left = (ListGitCommits, ListGitTags, CheckDeployments)
+    return (*left, Wait) if standing.dry_run else left
+
+
 @lru_cache(maxsize=32)
 def answer_schema(
-    agent: str, services: tuple[str, ...], environments: tuple[str, ...]
+    agent: str,
+    services: tuple[str, ...],
+    environments: tuple[str, ...],
+    left_out: tuple[type, ...] = (),
 ) -> dict[str, Any]:
-    """Return the schema of `{"step": …}`: any one of the intents this agent may choose.
+    """Return the schema of `{"step": …}`: any one of the intents this agent may choose now.
 
     The same schema is returned for the same names; it is not to be changed.
     """
     variants = [
         _variant(intent, kind, services, environments)
-        for intent, kind in intents(agent, services).items()
+        for intent, kind in intents(agent, services, left_out).items()
     ]
     return _object({"step": {"anyOf": variants}})
 
 
-def intents(agent: str, services: tuple[str, ...]) -> dict[str, type]:
+def intents(
+    agent: str, services: tuple[str, ...], left_out: tuple[type, ...] = ()
+) -> dict[str, type]:
     """Return what an agent may choose, by its name on the wire."""
     found: dict[str, type] = {}
     for kind in BY_MODEL:
-        if agent == ROLLBACK and issubclass(kind, NOT_FOR_ROLLBACK):
+        if kind in left_out or (agent == ROLLBACK and issubclass(kind, NOT_FOR_ROLLBACK)):
             continue
         name = str(kind.model_fields["intent"].default)
         if issubclass(kind, Deploy | RollBack):

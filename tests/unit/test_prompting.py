@@ -1,3 +1,4 @@
+import json
 import re
 from typing import Any
 
@@ -20,8 +21,9 @@ from deploybot.next_step import (
 from deploybot.prompting import Templates, build, parse, render, tags
 from deploybot.prompting.cutting import LONGEST_LIST, LONGEST_TEXT
 from deploybot.prompting.entries import entries
-from deploybot.prompting.schema import answer_schema, intents
+from deploybot.prompting.schema import LAST_STEPS, answer_schema, intents, not_now
 from deploybot.prompting.shown import Shown
+from deploybot.thread import STEP_BUDGET, Standing
 
 TEXT = st.one_of(
     st.sampled_from(NAUGHTY), st.text(max_size=60), st.text("<>&/\n: -'\"\\u", max_size=30)
@@ -240,3 +242,39 @@ def test_a_template_that_names_something_unknown_is_an_error() -> None:
 
     with pytest.raises(UndefinedError):
         build(Play().thread, templates=templates, services=(), environments=())
+
+
+def test_near_the_end_of_its_budget_an_agent_can_only_come_to_an_end() -> None:
+    standing = Standing(steps=STEP_BUDGET - LAST_STEPS)
+
+    names = intents("deploy", ("backend",), not_now(standing))
+
+    assert "list_git_commits" not in names
+    assert {"deploy_backend", "done_for_now", "request_human_input"} <= set(names)
+
+
+def test_a_dry_run_cannot_be_put_off() -> None:
+    assert "wait" not in intents("deploy", ("backend",), not_now(Standing(dry_run=True)))
+    assert "wait" in intents("deploy", ("backend",), not_now(Standing()))
+
+
+def test_several_services_can_only_be_named_together_where_there_are_several() -> None:
+    assert "deploy_together" in intents("deploy", ("backend", "frontend"))
+    assert "deploy_together" not in intents("deploy", ("backend",))
+    assert "deploy_together" not in intents("rollback", ("backend", "frontend"))
+
+
+def test_the_parts_of_several_are_held_to_the_configured_services() -> None:
+    schema = answer_schema("deploy", ("backend", "frontend"), ("staging",))
+    text = json.dumps(schema)
+
+    (variant,) = [
+        one
+        for one in schema["properties"]["step"]["anyOf"]
+        if one["properties"]["intent"]["enum"] == ["deploy_together"]
+    ]
+    part = variant["properties"]["parts"]["items"]
+    assert part["properties"]["service"]["enum"] == ["backend", "frontend"]
+    assert part["additionalProperties"] is False
+    assert "$ref" not in text
+    assert "$defs" not in text

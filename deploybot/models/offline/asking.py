@@ -99,8 +99,8 @@ def puzzled(now: Situation, wish: Wish) -> RequestHumanInput:
 def when() -> RequestHumanInput:
     """Ask for a time that a timer can keep."""
     return RequestHumanInput(
-        question="How long should I wait: for example “in 2 hours”, or “now”?",
-        context="I keep no appointments by day, clock or condition. Nothing was deployed.",
+        question="When should it start: for example “at 18:00”, “in 2 hours”, or “now”?",
+        context="I keep times of day, and no conditions. Nothing was deployed.",
     )
 
 

@@ -13,11 +13,13 @@ from deploybot.models.offline.words import Said
 from deploybot.next_step import (
     CheckDeployments,
     Deploy,
+    DeployTogether,
     DoneForNow,
     ListGitCommits,
     ListGitTags,
     NextStep,
     NothingToDo,
+    Part,
     Read,
     RequestHumanInput,
     RollBack,
@@ -154,6 +156,8 @@ def _unclear(now: Situation, wish: Wish) -> RequestHumanInput | None:
     """Return the question without which going on would mean guessing."""
     if now.said is not None and now.said.later and now.said.seconds is None:
         return asking.when()
+    if wish.at is not None and wish.action == "roll_back":
+        return asking.when()
     if now.said is not None and now.said.many_refs:
         return asking.one_ref()
     return asking.missing(now, wish) or (asking.unsure(now, wish) if wish.unsure else None)
@@ -168,12 +172,30 @@ def _propose(now: Situation, wish: Wish) -> NextStep:
         to = wish.ref.name if wish.ref and wish.ref.kind == "exact" else None
         reason = refs.why_back(now)
         return RollBack(service=service, environment=environment, to=to, reason=reason)
+    here = [service for service, where in now.left() if where == environment]
+    if wish.together and len(here) > 1:
+        return _together(now, wish, here, environment)
     found = refs.resolve(now, wish, service)
     if isinstance(found, refs.Found):
         then = f"; then {replies.items(rest)}" if rest else ""
         reason = f"{found.reason}{then}"
-        return Deploy(service=service, ref=found.ref, environment=environment, reason=reason)
+        return Deploy(
+            service=service, ref=found.ref, environment=environment, reason=reason, at=wish.at
+        )
     return found
+
+
+def _together(now: Situation, wish: Wish, services: list[str], environment: str) -> NextStep:
+    """Propose several services at once, each at the commit that is meant."""
+    parts: list[Part] = []
+    reason = ""
+    for service in services:
+        found = refs.resolve(now, wish, service)
+        if not isinstance(found, refs.Found):
+            return found
+        parts.append(Part(service=service, ref=found.ref))
+        reason = reason or found.reason
+    return DeployTogether(parts=tuple(parts), environment=environment, reason=reason, at=wish.at)
 
 
 # -- what went wrong ---------------------------------------------------------------
@@ -193,11 +215,15 @@ def _deploy_failed(now: Situation) -> NextStep | None:
     )
 
 
-def _failed(now: Situation) -> NextStep | None:
+def _failed(now: Situation) -> NextStep | None:  # noqa: PLR0911 - a case a failure
     """Put it right, ask, or say so; never the same step a third time."""
     if now.failure is None:
         return None
     step, code = now.failure.step, now.failure.code
+    if isinstance(step, DeployTogether) and code in ABOUT_THE_REF | {"not_verified_in"}:
+        return DoneForNow(message=replies.told(now, now.failure.error))
+    if code == "time_refused":
+        return asking.when()
     if code in TOLD:
         return DoneForNow(message=replies.told(now, now.failure.error))
     if isinstance(step, Deploy) and code in ABOUT_THE_REF:

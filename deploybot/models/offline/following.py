@@ -7,6 +7,7 @@ import re
 from dataclasses import replace
 from typing import Any
 
+from deploybot.approvals import ApprovalRequest
 from deploybot.events import (
     Answered,
     ApiMessageReceived,
@@ -33,7 +34,7 @@ from deploybot.events import (
 from deploybot.models.offline import hearing, words
 from deploybot.models.offline.situation import Failure, Situation
 from deploybot.models.offline.wish import Wish, begun
-from deploybot.next_step import Deploy, NextStep, RollBack
+from deploybot.next_step import Deploy, DeployTogether, NextStep, RollBack
 from deploybot.ports import Prompt
 
 ROLLBACK = "rollback"
@@ -62,7 +63,8 @@ def _after(now: Situation, event: Event) -> Situation:  # noqa: C901, PLR0911, P
         case Answered(answer=answer):
             return hearing.answered(now, answer)
         case ApprovalRequested(request=request):
-            return replace(now, requests={**now.requests, request.id: request}, failure=None)
+            asked = replace(now, requests={**now.requests, request.id: request}, failure=None)
+            return _left_out(asked, request)
         case ApprovalDenied(request_id=request_id, feedback=feedback):
             return hearing.denied(now, request_id, feedback)
         case StepChosen():
@@ -71,10 +73,10 @@ def _after(now: Situation, event: Event) -> Situation:  # noqa: C901, PLR0911, P
             return _step_failed(now, event)
         case ReadReturned(result=result) if now.chosen is not None:
             return _returned(now, now.chosen.step, result)
-        case DeploySucceeded(request_id=request_id, sha=sha):
-            return _went_live(now, request_id, sha)
-        case DeployResolved(request_id=request_id, outcome="succeeded", live=live):
-            return _went_live(now, request_id, live or "")
+        case DeploySucceeded(request_id=request_id, sha=sha, part=part):
+            return _went_live(now, request_id, sha, part)
+        case DeployResolved(request_id=request_id, outcome="succeeded", live=live, part=part):
+            return _went_live(now, request_id, live or "", part)
         case DeployFailed() | DeployResolved():
             failed = now.requests.get(event.request_id)
             return replace(now, failed=(failed, event)) if failed else now
@@ -100,6 +102,7 @@ def _handed_over(now: Situation, event: HandedOver) -> Situation:
         services = _to_roll_back(now, event.text)
         return now.wishing(Wish("roll_back", services, where, words=event.text))
     wish = begun(said, now.services, None) or Wish("deploy", words=event.text)
+    wish = replace(wish, together=False)  # nobody asked for all of it at once
     now = now.wishing(wish)
     if wish.services or not wish.environments:
         return now
@@ -157,13 +160,28 @@ def _returned(now: Situation, step: NextStep, result: Any) -> Situation:
     return replace(now, reads=(*now.reads, (step, result)), failure=failure)
 
 
-def _went_live(now: Situation, request_id: str, sha: str) -> Situation:
+def _went_live(now: Situation, request_id: str, sha: str, part: int) -> Situation:
     request = now.requests.get(request_id)
-    if request is None:
+    if request is None or part >= len(request.plans):
         return now
-    item = (request.plan.service, request.plan.environment)
+    plan = request.plans[part]
+    item = (plan.service, plan.environment)
     earlier = {other: live for other, live in now.done.items() if other != item}
     return replace(now, done={**earlier, item: sha}, denied=None, failed=None, failure=None)
+
+
+def _left_out(now: Situation, request: ApprovalRequest) -> Situation:
+    """Take in what a proposal of several leaves out: those are live at that commit already."""
+    step = now.chosen.step if now.chosen else None
+    if not isinstance(step, DeployTogether):
+        return now
+    shown = {plan.service for plan in request.plans}
+    live = {
+        (part.service, step.environment): part.ref
+        for part in step.parts
+        if part.service not in shown
+    }
+    return replace(now, already={**now.already, **live})
 
 
 def _step_failed(now: Situation, event: StepFailed) -> Situation:
@@ -174,6 +192,9 @@ def _step_failed(now: Situation, event: StepFailed) -> Situation:
         item = (step.service, step.environment)
         ref = step.ref if isinstance(step, Deploy) else step.to or ""
         return replace(now, already={**now.already, item: ref}, failure=None, denied=None)
+    if event.code == "already_live" and isinstance(step, DeployTogether):
+        live = {(part.service, step.environment): part.ref for part in step.parts}
+        return replace(now, already={**now.already, **live}, failure=None, denied=None)
     again = now.failure is not None and now.failure.step == step
     times = now.failure.times + 1 if now.failure and again else 1
     return replace(now, failure=Failure(step, event.code, event.error, times))

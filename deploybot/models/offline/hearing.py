@@ -66,7 +66,10 @@ def denied(now: Situation, request_id: str, feedback: str) -> Situation:
     now = now.fresh(said)
     if request is not None:
         wish = now.wish or _wish_of(request)  # another planner's step, from words unread
-        item = (request.plan.service, request.plan.environment)
+        item = (
+            wish.services[0] if wish.services else request.plan.service,
+            request.plan.environment,
+        )
         now = replace(now, wish=wish, denied=Denied(item, wish.ref))
     if now.wish is None or not said.text or said.want == "stop":
         return now.stop()

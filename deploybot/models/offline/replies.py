@@ -122,7 +122,8 @@ def _rows(rows: Sequence[dict[str, Any]]) -> list[str]:
 
 def _state(row: dict[str, Any]) -> str:
     release = f"at `{row['live']}`" if row.get("live") else "nothing yet"
-    notes = [f"since {row['since']}"] if row.get("since") else []
+    by = f" by {row['by']}" if row.get("by") else ""
+    notes = [f"since {row['since']}{by}"] if row.get("since") else []
     if row.get("verified"):
         notes.append("verified")
     behind = row.get("behind")
@@ -130,10 +131,26 @@ def _state(row: dict[str, Any]) -> str:
         notes.append(f"{behind} commit{'' if behind == 1 else 's'} behind")
     if row.get("running"):
         notes.append("a deploy is running")
-    if row.get("held"):
-        notes.append(f"held: {row['held']}")
+    notes += _in_the_way(row)
     detail = f" ({', '.join(notes)})" if notes else ""
     return f"{release}{detail}"
+
+
+def _in_the_way(row: dict[str, Any]) -> list[str]:
+    """Say what keeps changes away: a hold and whose, a line, a freeze."""
+    notes = []
+    if row.get("held"):
+        by = f" by {row['held_by']}" if row.get("held_by") else ""
+        until = f" until {row['held_until']}" if row.get("held_until") else ""
+        says = "marked" if row.get("only_warns") else "held"
+        notes.append(f"{says}{by}{until}: {row['held']}")
+    if row.get("line"):
+        notes.append(f"{row['line']} waiting in line")
+    if row.get("frozen"):
+        notes.append(f"frozen {row['frozen']}")
+    if row.get("problem"):
+        notes.append(str(row["problem"]))
+    return notes
 
 
 def subject(row: dict[str, Any]) -> str:

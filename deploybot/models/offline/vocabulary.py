@@ -96,7 +96,7 @@ SILENT = frozenset(
 
 EVERYTHING = re.compile(
     r"\b(everything|both|all( of)?( the| our)? (services|of them)|all of it|all of them|the lot"
-    r"|every service|all)\b"
+    r"|every service|all(?! (day|night|week|morning|afternoon|good|right|set|green|tests?|checks?)\b))\b"
 )
 EVERYWHERE = re.compile(r"\b(everywhere|(all|both|every)( the| our)? environments?)\b")
 FIRST = re.compile(r"\bfirst\b|\b(start|begin) with\b|\bbefore\b")
@@ -131,6 +131,14 @@ LATER = re.compile(
     r"|on (mon|tues|wednes|thurs|fri|satur|sun)day|after (lunch|the meeting|standup|work)"
     r"|at \d{1,2}(:\d\d)? ?(am|pm|h|oclock|utc)?)(?=\s|$)"
 )
+CLOCK = re.compile(
+    r"(?:\b(?P<day>today|tonight|tomorrow|\d{4}-\d{2}-\d{2})\s+)?(?:\bat\s+|(?<=tonight )|(?<=tomorrow ))"
+    r"(?P<hour>[01]?\d|2[0-3])(?:[:.h](?P<minute>[0-5]\d))?\s*(?P<half>am|pm)?\b(?![.:/@-])"
+    r"(?:\s+(?P<other>today|tonight|tomorrow)\b)?"
+)
+"""A time of day that a timer can keep: "at 02:00", "tomorrow at 9:30", "at 2am tonight"."""
+IN_TURN = re.compile(r"\b(first|then|after|before|afterwards|followed by|and finally)\b")
+"""Words by which people give an order of their own, one after the other."""
 CONDITION = re.compile(
     r"\b(if|once|unless|when|until|as soon as)\b"
     r"(?! (possible|you can|ok|okay|you have|ready|more|you get|again))"

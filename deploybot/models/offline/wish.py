@@ -22,6 +22,10 @@ class Wish:
     services: tuple[str, ...] = ()
     environments: tuple[str, ...] = ()
     ref: Ref | None = None
+    at: str | None = None
+    """When the first of it is to start."""
+    together: bool = False
+    """Whether several services are to be one proposal."""
     seconds: int | None = None
     """How long to wait before the first proposal."""
     words: str = ""
@@ -49,6 +53,8 @@ def begun(said: Said, services: tuple[str, ...], before: Wish | None) -> Wish | 
         services=_services(said, services),
         environments=said.environments,
         ref=said.ref,
+        at=said.at,
+        together=not said.in_turn,
         seconds=said.seconds,
         words=said.text,
         suspects=said.suspects,
@@ -95,6 +101,8 @@ def changed(wish: Wish, said: Said, services: tuple[str, ...]) -> Wish | None:
         environments=environments,
         ahead=ahead,
         ref=said.ref or wish.ref,
+        at=said.at or wish.at,
+        together=wish.together and not said.in_turn,
         seconds=said.seconds,
         unsure=wish.unsure and said.want != "yes" and not said.names_something,
         suspects=said.suspects or (() if said.names_something else wish.suspects),

@@ -42,6 +42,10 @@ class Said:
     ref: Ref | None = None
     count: int | None = None
     seconds: int | None = None
+    at: str | None = None
+    """When it is to happen, as `Deploy.at` takes it."""
+    in_turn: bool = False
+    """An order was given: one after the other, and not all under one approval."""
     later: bool = False
     """It is to happen at a time, or after something, that a timer cannot tell."""
     many_refs: bool = False
@@ -92,7 +96,9 @@ def read(text: str, services: tuple[str, ...], environments: tuple[str, ...]) ->
         count=_count(low),
         seconds=_seconds(low),
         many_refs=len(names.refs_in(tokens)) > 1,
-        later=bool(vocabulary.LATER.search(low) or vocabulary.CONDITION.search(low)),
+        at=_at(low),
+        in_turn=bool(vocabulary.IN_TURN.search(vocabulary.DELAY.sub("", low))),
+        later=_is_later(low),
         everything=bool(vocabulary.EVERYTHING.search(vocabulary.EVERYWHERE.sub("", low))),
         first=bool(vocabulary.FIRST.search(vocabulary.BEFORE.sub("", low))),
         adds=bool(vocabulary.ADDS.search(low)),
@@ -233,6 +239,29 @@ def _count(low: str) -> int | None:
     if match:
         return int(match[1])
     return 1 if re.search(r"\b(last|latest|newest) (commit|tag|release)\b", low) else None
+
+
+def _is_later(low: str) -> bool:
+    """Tell whether it is to happen at a time, or after something, that a timer cannot tell."""
+    untimed = vocabulary.CLOCK.sub(" ", low) if _at(low) else low
+    return bool(vocabulary.LATER.search(untimed) or vocabulary.CONDITION.search(untimed))
+
+
+def _at(low: str) -> str | None:
+    """Return the time of day that is named: "02:00", "tomorrow 09:30"; None when none is clear."""
+    found = vocabulary.CLOCK.search(low)
+    if found is None:
+        return None
+    hour, half = int(found["hour"]), found["half"]
+    if half and not 1 <= hour <= 12:
+        return None
+    if half:
+        hour = hour % 12 + (12 if half == "pm" else 0)
+    elif found["minute"] is None and "at " not in found[0]:
+        return None
+    clock = f"{hour:02}:{found['minute'] or '00'}"
+    day = found["day"] or found["other"] or ""
+    return f"{day} {clock}".strip()
 
 
 def _seconds(low: str) -> int | None:

@@ -4,6 +4,7 @@ from planning import COMMITS, LIVE, TAGS, Play
 from deploybot.models.offline import OfflinePlanner
 from deploybot.next_step import (
     Deploy,
+    DeployTogether,
     DoneForNow,
     ListGitCommits,
     ListGitTags,
@@ -45,7 +46,7 @@ def question(step: NextStep) -> RequestHumanInput:
     [
         ("deploy bakend to staging", "Did you mean backend?"),
         ("deploy payments to staging", "I know no service called payments"),
-        ("deploy backend to production tomorrow", "How long"),
+        ("deploy backend to production tomorrow", "When should it start"),
         ("deploy backend v1.2.3 and frontend v1.2.2 to staging", "more than one ref"),
         ("deploy the commit with the dragons to staging, backend", "about “dragons”"),
         ("what's live?", "Live now"),
@@ -65,7 +66,8 @@ def test_it_says_plainly_what_is_the_matter(play: Play, said: str, says: str) ->
 @pytest.mark.parametrize(
     ("said", "expected"),
     [
-        ("deploy everything to prod", "deploy_backend"),
+        ("deploy everything to prod", "deploy_together"),
+        ("deploy backend then frontend v1.2.3 to prod", "deploy_backend"),
         ("deploy v1.2.3 to staging", "request_human_input"),
     ],
 )
@@ -301,7 +303,7 @@ def test_a_read_that_fails_once_is_read_again_and_its_result_is_used(play: Play)
 
 
 def test_what_is_live_already_is_passed_over_for_the_next_service(play: Play) -> None:
-    play.says("deploy everything v1.2.3 to staging").step()
+    play.says("deploy backend, then frontend v1.2.3 to staging").step()
 
     following = play.fails("already_live", "backend is live already.")
     last = play.take().ships()
@@ -346,8 +348,20 @@ def test_questions_lead_to_the_deploy_that_was_meant(play: Play) -> None:
     assert deploys(step) == ("backend", "v1.2.3", "production")
 
 
-def test_everything_goes_out_one_after_the_other(play: Play) -> None:
-    first = play.says("deploy everything v1.2.3 to prod").step()
+def test_everything_is_one_proposal(play: Play) -> None:
+    step = play.says("deploy everything v1.2.3 to prod").step()
+
+    assert isinstance(step, DeployTogether)
+    assert [(part.service, part.ref) for part in step.parts] == [
+        ("backend", "v1.2.3"),
+        ("frontend", "v1.2.3"),
+    ]
+    last = play.take().ships()
+    assert "`backend` and `frontend` are live on production" in message(last)
+
+
+def test_what_is_ordered_in_turn_goes_out_one_after_the_other(play: Play) -> None:
+    first = play.says("deploy backend, then frontend v1.2.3 to prod").step()
     second = play.take().ships()
     last = play.take().ships()
 
@@ -400,7 +414,7 @@ def test_it_remembers_what_it_speaks_of(play: Play) -> None:
 
 
 def test_stop_ends_it_and_says_what_is_live(play: Play) -> None:
-    play.says("deploy everything v1.2.3 to prod").step()
+    play.says("deploy backend, then frontend v1.2.3 to prod").step()
     play.take().ships()
     play.take().says("stop")
 
