@@ -17,6 +17,11 @@ from deploy.checks import Check, State
 from deploy.connections import Connections
 from deploy.errors import DeniedError, NoAnswerError, PlaceError
 
+_NO_API = (
+    *(BadAttributeException, AssertionError, AttributeError, LookupError),
+    *(RuntimeError, TypeError, ValueError),
+)
+"""What the client raises when an answer is not what the API's would be."""
 _LOG_BYTES = 8 * 1024 * 1024
 
 
@@ -97,7 +102,7 @@ def github_answers(doing: str) -> Iterator[None]:
         raise _refused(doing, error) from None
     except (requests.RequestException, HTTPError) as error:
         raise unheard("GitHub", doing, error) from None
-    except (BadAttributeException, AssertionError, RuntimeError, ValueError) as error:
+    except _NO_API as error:
         text = f"GitHub, asked to {doing}, answered with what is not its API's."
         raise NoAnswerError(text) from error
 

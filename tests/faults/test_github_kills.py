@@ -14,6 +14,7 @@ from remote_harnesses import GitHubHarness, PlainGitHubHarness
 from shop import free, unheard
 from target_harness import followed
 
+from deploy.look import Look
 from deploy.plan import Plan
 from deploy.run import run
 from deploy.target import Began, Ended, Order, Target
@@ -30,15 +31,15 @@ class Killing:
         self.chance = chance
         self.killed = 0
 
-    def try_out(self, work: Callable[[], object], requests: int) -> None:
-        """Do the work; kill it as the n-th request comes or is done, or not at all."""
+    def try_out(self, work: Callable[[], object], first: int, last: int) -> None:
+        """Do the work; kill it as one of these requests comes or is done, if it makes so many."""
         child = os.fork()
         if child == 0:
             try:
                 work()
             finally:
                 os._exit(0)
-        left = self.chance.randint(1, requests)
+        left = self.chance.randint(first, last)
         moment = self.chance.choice(("comes", "is done"))
 
         def watch(what: str) -> None:
@@ -61,6 +62,7 @@ def one_after_the_other(harness: GitHubHarness, seed: int, count: int) -> Counte
     shas = [look.repository("backend").resolve(f"v1.{n}.0").sha for n in range(3)]
     killing = Killing(harness, chance)
     told: Counter[str] = Counter()
+    before = 13 if look.catalog.services["backend"].target.deployments else 3  # up to the dispatch
     for number in range(count):
         harness.api.takes = chance.choice((1, 2, 4))
         harness.api.ends_as = chance.choice(ENDS)
@@ -70,13 +72,24 @@ def one_after_the_other(harness: GitHubHarness, seed: int, count: int) -> Counte
             part = chance.choice(("dispatches", "deployments", "runs"))
             kind = chance.choice(FAULTS)
             harness.api.goes_wrong(chance.choice(("POST", "GET")), part, kind, seconds=0.2)
-        killing.try_out(partial(run, target, order, guard=free, progress=unheard), 16)
-        killing.try_out(partial(followed, target, order), 8)
+        killing.try_out(partial(begun, look, order), 1, 2 * before)
+        killing.try_out(partial(looked_at, look, order), 1, 8)
         harness.api.faults.clear()
+        for dispatched in harness.api.runs:
+            dispatched.hidden = 0  # what is shown late is found late
         found = followed(target, order)
         told[checked(harness, order, found)] += 1
     told["killed"] = killing.killed
     return told
+
+
+def begun(look: Look, order: Order) -> object:
+    """Run an order as a worker does, with a target and a connection of its own."""
+    return run(look.target("backend", "staging"), order, guard=free, progress=unheard)
+
+
+def looked_at(look: Look, order: Order) -> object:
+    return followed(look.target("backend", "staging"), order)
 
 
 def ordered(harness: GitHubHarness, target: Target, sha: str) -> Order:
