@@ -21,12 +21,13 @@ from deploybot.events import (
     DeployResolved,
     DeploySucceeded,
     Event,
+    Forked,
     StepChosen,
     StepFailed,
     TestsFailed,
     TestsPassed,
 )
-from deploybot.thread import Standing, Status, Thread, after
+from deploybot.thread import Standing, Status, Thread, after, fold
 
 _SECOND = timedelta(seconds=1)
 _QUICK = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -111,7 +112,7 @@ MODEL_CALLS = _counter(
 )
 MODEL = _histogram("model", _WORK, "From asking a model to its choice, or giving it up.", "model")
 MODEL_TOKENS = _counter("model_tokens", "Tokens of models, read and written.", "model", "way")
-JOB = _histogram("job", _WORK, "Jobs: advance, operate, deliver.", "job")
+JOB = _histogram("job", _WORK, "Jobs: advance, operate, deliver, survey.", "job")
 JOB_ERRORS = _counter("job_errors", "Jobs that could not go on, by error.", "job", "error")
 DELIVERIES_FAILED = _counter(
     "deliveries_failed", "Deliveries that a channel did not take now.", "channel"
@@ -149,6 +150,7 @@ METRICS: tuple[Metric, ...] = tuple(
 
 def observations(before: Thread, grown: Thread) -> Iterator[Observation]:
     """Yield what the events that `grown` has more than `before` add."""
+    before = happened(before, grown)
     standing = before.standing
     for event in grown.events[len(before.events) :]:
         yield Observation(EVENTS, (event.kind,))
@@ -156,6 +158,16 @@ def observations(before: Thread, grown: Thread) -> Iterator[Observation]:
         yield from _of_an_answer(standing, event)
         yield from _of_a_deploy(standing, event, grown)
         standing = after(standing, event)
+
+
+def happened(before: Thread, grown: Thread) -> Thread:
+    """Return the thread from which on events really happened: a fork begins with copies of others."""
+    new = grown.events[len(before.events) :]
+    at = next((n for n, event in enumerate(new, start=1) if isinstance(event, Forked)), 0)
+    if not at:
+        return before
+    copied = len(before.events) + at - 1
+    return Thread(grown.id, grown.events[:copied], "", fold(grown.events[:copied]))
 
 
 def _of_a_step(event: Event) -> Iterator[Observation]:

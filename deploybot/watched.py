@@ -42,6 +42,7 @@ class Watch:
     def appended(self, before: Thread, grown: Thread) -> None:
         """Count what the new events tell, and make spans of it."""
         try:
+            before = metrics.happened(before, grown)
             self.meter.add(*metrics.observations(before, grown))
             if self.tracer.is_on:
                 self.tracer.tell(*told(before, grown))
@@ -49,8 +50,8 @@ class Watch:
             logger.exception("new events were not counted", extra={"thread_id": grown.id})
 
     @contextmanager
-    def job(self, name: str, load: Callable[[], Thread]) -> Iterator[None]:
-        """Time a job, span it if spans are wanted, and let nothing be lost when it ends."""
+    def job(self, name: str, load: Callable[[], Thread] | None = None) -> Iterator[None]:
+        """Time a job, span it if it is about a thread, and let nothing be lost when it ends."""
         started = time.perf_counter()
         try:
             with self._spanned(name, load):
@@ -63,9 +64,9 @@ class Watch:
             self.flush()
 
     @contextmanager
-    def _spanned(self, name: str, load: Callable[[], Thread]) -> Iterator[None]:
+    def _spanned(self, name: str, load: Callable[[], Thread] | None) -> Iterator[None]:
         thread = None
-        if self.tracer.is_on:
+        if self.tracer.is_on and load is not None:
             with suppress(DeploybotError):  # the job itself will say what is wrong
                 thread = load()
         if thread is None or not thread.events:

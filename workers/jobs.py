@@ -57,13 +57,15 @@ def survey(what: str) -> None:
     """Look around, and again after a while."""
     bot().queues.started("survey", what)
     bot().queues.later("survey", what, EVERY.get(what, 300.0))
-    with logs.about(job="survey"):
+    watch = bot().watch
+    with logs.about(job="survey"), watch.job("survey"):
         try:
             if what == LOCKS:
                 bot().holding.remind()
             else:
                 bot().surveyor.survey(what)
         except (OperatorError, DeployError) as error:
+            watch.meter.observe(JOB_ERRORS, "survey", type(error).__name__)
             logger.warning(
                 "could not look around now; the clock tries again",
                 extra={"action": "survey", "what": what, "why": str(error)},

@@ -18,8 +18,8 @@ from deploybot.web.deps import Deps, Part
 CLOCK_LATE = 60.0
 """Seconds without a tick after which nobody would be woken in time."""
 STUCK = 60.0
-"""Seconds that the first of a queue may wait, but for the queue of deploys, which may be busy."""
-BUSY = "operations"
+"""Seconds that the first of a queue may wait, but for those whose jobs may take long."""
+BUSY = frozenset({"operations", "surveys"})
 WRITABLE = "deploybot:writable"
 
 PARTS: tuple[Part, ...] = get_args(Part)
@@ -68,7 +68,7 @@ def reasons(connection: redis.Redis, *, allow_unsafe: bool = False) -> Reasons:
         "queues": [
             f"{name} does not move: its first wake-up has waited for {line.oldest_seconds:.0f} s"
             for name, line in vitals.queues.items()
-            if name != BUSY and (line.oldest_seconds or 0.0) > STUCK
+            if name not in BUSY and (line.oldest_seconds or 0.0) > STUCK
         ],
     }
 

@@ -5,6 +5,7 @@ from fakes import sha_of
 from story import Story
 
 from deploybot import metrics
+from deploybot.events import Forked
 from deploybot.metrics import METRICS, Observation, observations
 from deploybot.next_step import Deploy, DoneForNow
 from deploybot.thread import Thread
@@ -110,3 +111,13 @@ def test_names_are_unique_and_say_what_they_are() -> None:
         assert bool(metric.buckets) == (metric.kind == "histogram")
         assert list(metric.buckets) == sorted(metric.buckets)
         assert metric.says.endswith((".", ";"))
+
+
+def test_what_a_fork_copied_is_not_counted_again(proposed: Story) -> None:
+    proposed.approves()
+    copied = proposed.thread.events
+    forked = Forked(at=proposed.clock.now(), by="ann", from_thread="t1", length=len(copied))
+
+    fork = Thread("t2").extended(*copied, forked, head="")
+
+    assert list(observations(Thread("t2"), fork)) == [Observation(metrics.EVENTS, ("forked",))]
