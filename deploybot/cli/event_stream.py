@@ -21,7 +21,7 @@ def messages(lines: Iterable[bytes]) -> Iterator[Message]:
         if not line:
             if data:
                 yield Message(event, "\n".join(data), last_id)
-            event, data, last_id = "", [], ""
+            event, data = "", []
             continue
         name, _, value = line.partition(":")
         value = value.removeprefix(" ")
