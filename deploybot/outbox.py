@@ -108,7 +108,7 @@ class Said(Telling):
     tone: str = "plain"
     """plain, good, warning or bad."""
     mention: tuple[str, ...] = ()
-    """People who should notice, by id."""
+    """People who should notice, by id; `email:<address>` for authors of commits."""
     detail: tuple[str, ...] = ()
     """Lines of output to show as they are."""
 
@@ -365,6 +365,8 @@ def _about_deploys(reel: _Reel, seq: int, event: Event) -> None:
                     link=event.link,
                 )
                 reel.opening_line(f"{plan.service} {sha[:7]} is live on {plan.environment}.")
+                if plan.action == "roll_back" and plan.commits:
+                    reel.tell(Said(key, _taken_back(plan), "warning", mention=_authors(plan)))
         case DeployFailed(request_id=request_id, step=step, error=error, live=live):
             note = f"{step}: {error}"
             state = CardState.FAILED
@@ -391,6 +393,25 @@ def _about_deploys(reel: _Reel, seq: int, event: Event) -> None:
             reel.card(request_id, state=state, at=event.at, by=event.by, live=live)
         case _:
             pass
+
+
+MOST_AUTHORS = 10
+"""So many authors are told that their commits were rolled back; nobody is pinged at scale."""
+
+
+def _taken_back(plan: Plan) -> str:
+    total = max(plan.commits_total, len(plan.commits))
+    what = "1 commit is" if total == 1 else f"{total} commits are"
+    return (
+        f"{what} no longer live on {plan.environment}: {plan.service} was rolled back to "
+        f"{plan.sha[:7]}. Their authors, for your notice:"
+    )
+
+
+def _authors(plan: Plan) -> tuple[str, ...]:
+    """Return the authors of what was taken back, each once, the newest first."""
+    emails = dict.fromkeys(commit.email.casefold() for commit in plan.commits)
+    return tuple(f"email:{email}" for email in emails)[:MOST_AUTHORS]
 
 
 def _about_places(reel: _Reel, seq: int, event: Event) -> None:

@@ -135,6 +135,8 @@ class FakeDeployer:
     elsewhere: dict[str, Running] = field(default_factory=dict)
     """Service → how its deploys stand that run elsewhere; `finish` ends them."""
     cancelled: list[str] = field(default_factory=list)
+    commits_of: dict[str, tuple[Commit, ...]] = field(default_factory=dict)
+    """Service → the commits that its plans show."""
     drifted: dict[tuple[str, str], str] = field(default_factory=dict)
     """Place → the SHA that somebody put there by other means."""
     missing: dict[tuple[str, str], tuple[Commit, ...]] = field(default_factory=dict)
@@ -177,6 +179,8 @@ class FakeDeployer:
                 PlannedStep(name="switch", says="make it live"),
             ),
             config_hash=self.catalog.config_hash(service, environment),
+            commits=self.commits_of.get(service, ()),
+            commits_total=len(self.commits_of.get(service, ())),
         )
         earlier_name = self.catalog.environments[environment].verified_in
         before = self.live_now.get((service, earlier_name)) if earlier_name else None

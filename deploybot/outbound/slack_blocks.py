@@ -103,8 +103,18 @@ def _opening(opening: Opening, text: str, look: Look) -> list[Json]:
     return blocks
 
 
+def _known(mention: tuple[str, ...], people: People) -> tuple[str, ...]:
+    """Return who is to notice, by id; an author whom nobody knows is called by nothing here."""
+    found = (
+        people.by_email(name.partition(":")[2]) if name.startswith("email:") else name
+        for name in mention
+    )
+    return tuple(dict.fromkeys(name for name in found if not name.startswith("email:")))
+
+
 def _said(said: Said, look: Look) -> list[Json]:
     slack = {one.id: one.slack for one in look.people.known}
+    said = replace(said, mention=_known(said.mention, look.people))
     elements = ticked(_TONES.get(said.tone, "") + clean(said.text), 2800)
     for name in said.mention:
         user = slack.get(name)

@@ -1,11 +1,12 @@
 """Failed tests lead to a roll back by policy, after a countdown that anybody known may stop."""
 
-from fakes import catalog, sha_of
+from fakes import NOON, catalog, sha_of
 from story import Story
 
+from deploy.plan import Commit
 from deploybot.events import ApprovalGranted, ApprovalRequested, DeployStarted, HandedOver
 from deploybot.next_step import Deploy, DoneForNow
-from deploybot.outbox import Card, CardState
+from deploybot.outbox import Card, CardState, Said
 
 
 def failed_on_production(story: Story) -> Story:
@@ -90,3 +91,18 @@ def test_a_countdown_starts_no_earlier_than_it_said() -> None:
     started = [event for event in story.thread.events if isinstance(event, DeployStarted)]
     assert start_at is not None
     assert started[-1].at >= start_at
+
+
+def test_the_authors_of_what_was_rolled_back_are_told() -> None:
+    story = company()
+    wrote = Commit(
+        sha=sha_of("main"), author="Ann", email="Ann@shop.example", at=NOON, subject="Break it"
+    )
+    story.deployer.commits_of["backend"] = (wrote,)
+    failed_on_production(story)
+
+    story.clock.passes(seconds=61)
+    story.bot_works()
+
+    told = [one for one in story.told if isinstance(one, Said) and "authors" in one.text]
+    assert [one.mention for one in told] == [("email:ann@shop.example",)]
