@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -10,12 +11,14 @@ from deploy import run as running
 from deploy.catalog import Catalog
 from deploy.connections import Connections
 from deploy.errors import DeployError, Refusal, RefusedError
+from deploy.freezes import active, opening
 from deploy.locks import Hold
 from deploy.look import Look
 from deploy.plan import SHORT, Action, Commit, Plan
 from deploy.policy import Behalf, check_environment
 from deploy.records import SwitchedRecord
 from deploy.target import Guard, Live, Order, Outcome, Probe, Report, Running, TestReport
+from deploybot.errors import OperatorError
 from deploybot.ports import NOBODY, Asking, EnvironmentRow, Head, Store
 
 MISSING = 20
@@ -122,6 +125,7 @@ class CatalogDeployer:
             hold=next((hold for hold in holds if hold.covers(service, environment, now)), None),
             operation=self._store.operation(service, environment),
             line=self._store.line(service, environment),
+            frozen=self._frozen(service, environment, now),
         )
         try:
             target = self._look.target(service, environment)
@@ -192,6 +196,17 @@ class CatalogDeployer:
             raise RefusedError(Refusal("unknown_service", "No service is configured."))
         return first
 
+    def _frozen(self, service: str, environment: str, now: datetime) -> str:
+        """Return in words until when the place takes no deploy, and why."""
+        all_of_them = self._catalog.environments[environment].freezes
+        freezes = tuple(one for one in all_of_them if service not in one.except_services)
+        windows = active(freezes, now)
+        if not windows:
+            return ""
+        opens = opening(freezes, now)
+        until = f"until {windows[0].told(opens)}" if opens else "with no opening in sight"
+        return f"{until}: {windows[0].freeze.reason}"
+
     def _holds(self, service: str, environment: str) -> tuple[Hold, ...]:
         return self._store.holds()
 
@@ -201,11 +216,25 @@ class CatalogDeployer:
         before = line[: line.index(thread)] if thread in line else line
         if not before:
             return None
-        return "Another request" if len(before) == 1 else f"{len(before)} other requests"
+        whose = self._whose(before[-1]) or "Another"
+        if len(before) == 1:
+            return f"{whose} request"
+        return f"{whose} request, behind {len(before) - 1} more,"
 
     def _running(self, service: str, environment: str) -> str | None:
         operation = self._store.operation(service, environment)
-        return f"Operation {operation.id}" if operation else None
+        if operation is None:
+            return None
+        return f"{self._whose(operation.thread) or 'The'} operation {operation.id}"
+
+    def _whose(self, thread: str) -> str:
+        """Return who asked in another thread, as `ann's`; "" when that cannot be told."""
+        with suppress(OperatorError):
+            standing = self._store.load(thread).standing
+            asked = standing.request.requesters if standing.request else standing.requesters
+            if asked:
+                return f"{' and '.join(asked)}'s"
+        return ""
 
 
 def _hostile(plan: Plan) -> Iterator[str]:

@@ -4,6 +4,7 @@ No I/O of its own: the deployer is given. When it is read, and how it is stored,
 how a model is shown it, to `prompting`.
 """
 
+from datetime import datetime
 from typing import Any
 
 from deploy.errors import DeployError
@@ -61,11 +62,30 @@ def rows(environments: tuple[EnvironmentRow, ...]) -> list[dict[str, Any]]:
             "service": row.service,
             "environment": row.environment,
             "live": row.live.sha[:7] if row.live else None,
-            "since": f"{row.live.since:%Y-%m-%d %H:%M} UTC" if row.live else None,
+            "since": _time(row.live.since) if row.live else None,
             "verified": bool(row.live and row.live.verified),
             "held": row.hold.reason if row.hold else None,
             "running": row.operation is not None,
             "behind": row.behind,
+            **_besides(row),
         }
         for row in environments
     ]
+
+
+def _besides(row: EnvironmentRow) -> dict[str, Any]:
+    """Return what is seldom so, and said only then: locks, lines, freezes, what cannot be told."""
+    told: dict[str, Any] = {
+        "by": ", ".join(row.asked_by),
+        "held_by": row.hold.owner if row.hold else "",
+        "held_until": _time(row.hold.expires) if row.hold and row.hold.expires else "",
+        "only_warns": bool(row.hold and row.hold.warn_only),
+        "line": len(row.line),
+        "frozen": row.frozen,
+        "problem": row.problem,
+    }
+    return {name: value for name, value in told.items() if value}
+
+
+def _time(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M} UTC"

@@ -217,6 +217,8 @@ class EnvironmentRow:
     """The thread that what is live came from; "" when it is not known."""
     asked_by: tuple[str, ...] = ()
     approved_by: tuple[str, ...] = ()
+    frozen: str = ""
+    """Until when, and why, no change begins there; "" while changes may begin."""
     problem: str = ""
     """Why the target could not be asked, in a sentence; "" when it was."""
 

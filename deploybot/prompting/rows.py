@@ -26,6 +26,12 @@ def lines(intent: str, result: Any, words: Words, at: datetime) -> Any:
             return result
 
 
+LIVE = (
+    *("since", "verified", "behind", "running", "held"),
+    *("by", "held_by", "held_until", "only_warns", "line", "frozen", "problem"),
+)
+"""What a row of "what's live?" may say besides the commit; all but the first may be missing."""
+
 _INTENTS = {"live": "check_deployments", "tags": "list_git_tags", "commits": "list_git_commits"}
 
 
@@ -59,8 +65,7 @@ def _tag(row: Any, words: Words, at: datetime) -> Any:
 def _live(row: Any, words: Words, at: datetime) -> Any:
     match row:
         case {"service": str(), "environment": str(), "live": None | str()}:
-            names = ("since", "verified", "behind", "running", "held")
-            known = {name: row.get(name) for name in names}
+            known = {name: row.get(name) for name in LIVE}
             since = known["since"]
             known["since"] = _when(since, at) if isinstance(since, str) else None
             return words.say("live", {**row, **known})
