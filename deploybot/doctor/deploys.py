@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from deploy.catalog import Catalog, RepositoryTable
+from deploy.errors import DeployError
+from deploy.look import Look
+from deploybot.bootstrap import now
 from deploybot.config import Configuration, Settings
 from deploybot.doctor.asking import ask
 from deploybot.doctor.finding import Finding, ok, warning, wrong
@@ -35,6 +38,7 @@ def of_deploys(settings: Settings, configuration: Configuration) -> Iterator[Fin
             yield _of_a_repository(name, repository)
     for base in dict.fromkeys(service.target.base for service in catalog.services.values()):
         yield from _of_a_base(base)
+    yield from _of_places(settings, catalog)
     yield from _of_commands(settings, configuration)
     yield from _of_github(settings, catalog)
 
@@ -58,7 +62,9 @@ def _of_a_repository(name: str, table: RepositoryTable) -> Finding:
             return wrong(about, f"There is no {table.path}.", f"Clone the repository {name}.")
         said = _git("-C", where, "rev-parse", "--git-dir")
         if said is None or said[0]:
-            return wrong(about, f"{where} is no git repository.", "Clone it, or correct the path.")
+            why = f" ({said[1]})" if said and said[1] else ""
+            what = f"{where} is no git repository that this user may read{why}."
+            return wrong(about, what, "Clone it, correct the path, or run doctor as its owner.")
         branch = f"refs/heads/{table.default_branch}"
         said = _git("-C", where, "show-ref", "--verify", "--quiet", branch)
         found = said is not None and said[0] == 0
@@ -127,6 +133,24 @@ def _file_system(path: Path) -> str:
     real = path.resolve()
     fitting = [row for row in rows if len(row) > 2 and real.is_relative_to(row[1])]
     return max(fitting, key=lambda row: len(row[1]), default=["", "", ""])[2]
+
+
+def _of_places(settings: Settings, catalog: Catalog) -> Iterator[Finding]:
+    """Ask each target what is live: that takes its address, its key and the right to look."""
+    look = Look(catalog, clock=now, connections=settings.connections())
+    fine = 0
+    for name, place in catalog.environments.items():
+        for service in place.services:
+            try:
+                look.live(service, name)
+            except DeployError as error:
+                what = f"What is live of {service} on {name} cannot be told: {error}"
+                mend = f"Correct services.{service}.target, or give it its key."
+                yield wrong(f"environments.{name}.services.{service}", what, mend)
+            else:
+                fine += 1
+    if fine:
+        yield ok("targets", f"The targets of {fine} places say what is live there.")
 
 
 def _of_commands(settings: Settings, configuration: Configuration) -> Iterator[Finding]:

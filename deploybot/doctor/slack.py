@@ -26,6 +26,7 @@ def of_slack(settings: Settings, configuration: Configuration | None) -> Iterato
         yield warning("slack", "Slack is off:", "set SLACK_BOT_TOKEN and SLACK_SIGNING_SECRET.")
         return
     yield from _of_the_secret(secrets)
+    yield from _of_signing_in(settings)
     if not token:
         yield wrong(
             "SLACK_BOT_TOKEN",
@@ -88,6 +89,15 @@ def _of_the_secret(secrets: list[str]) -> Iterator[Finding]:
 
 
 _LAST = SHOWN_BY_SLACK[0].lower() + SHOWN_BY_SLACK[1:]
+
+
+def _of_signing_in(settings: Settings) -> Iterator[Finding]:
+    if bool(settings.slack_client_id) != bool(settings.slack_client_secret.get_secret_value()):
+        yield wrong(
+            "SLACK_CLIENT_ID",
+            "Of SLACK_CLIENT_ID and SLACK_CLIENT_SECRET one is missing: nobody signs in by Slack.",
+            "Copy both from the app's page, Basic Information; or leave both out.",
+        )
 
 
 def _of_the_scopes(who: SlackResponse) -> Iterator[Finding]:

@@ -250,7 +250,7 @@ def test_a_redis_that_is_not_there_or_has_no_key_beside_it_is_found(here: Instal
     ("old", "new", "says"),
     [
         ('path = "shop.git"', 'path = "none.git"', "There is no"),
-        ('path = "shop.git"', 'path = "."', "is no git repository"),
+        ('path = "shop.git"', 'path = "."', "is no git repository that this user may read"),
         (
             'github = "harbour/shop"',
             'default_branch = "trunk"',
@@ -311,6 +311,20 @@ def test_githubs_rights_are_looked_up(here: Installation) -> None:
     assert bad[0].startswith("GitHub refuses GITHUB_TOKEN.")
     assert good.verdict == "ok"
     assert blind[0].startswith("GITHUB_TOKEN does not see harbour/shop.")
+
+
+def test_every_target_is_asked_what_is_live(here: Installation) -> None:
+    here.change('kind = "releases"', 'kind = "vercel"\nproject = "shop"')
+    here.change('start = ["python3", "server.py"]', "")
+    answers = {"/v9/projects/shop": (403, {"error": {"code": "forbidden", "message": "no"}})}
+
+    with answering(answers) as url:
+        found = here.about(
+            "environments.production.services.backend", VERCEL_TOKEN="bad", VERCEL_API_URL=url
+        )
+
+    assert [one.verdict for one in found] == ["wrong"]
+    assert "What is live of backend on production cannot be told" in found[0].what
 
 
 # -- Slack -------------------------------------------------------------------------
@@ -378,6 +392,7 @@ def test_permissions_that_nobody_uses_are_a_warning(here: Installation) -> None:
         ({"SLACK_SIGNING_SECRET": ""}, "SLACK_SIGNING_SECRET", "wrong"),
         ({"SLACK_SIGNING_SECRET": "hush"}, "SLACK_SIGNING_SECRET", "warning"),
         ({"SLACK_BOT_TOKEN": ""}, "SLACK_BOT_TOKEN", "wrong"),
+        ({"SLACK_CLIENT_ID": "1.2"}, "SLACK_CLIENT_ID", "wrong"),
         ({"SLACK_BOT_TOKEN": "xoxp-a-persons-own"}, "SLACK_BOT_TOKEN", "wrong"),
         ({"SLACK_API_URL": "http://127.0.0.1:1/api/"}, "SLACK_BOT_TOKEN", "wrong"),
     ],
