@@ -5,7 +5,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Literal
 
-from deploy.errors import BusyError, PlaceError
+from deploy.errors import BusyError, DeployError, PlaceError
 from deploy.journal import Journal
 from deploy.records import (
     BeganRecord,
@@ -175,7 +175,7 @@ class Following:
             return self._end(began, "succeeded", None, None, link=link)
         if past.stop is None:
             return self._end(began, "failed", over.step, over.error, over.tail, link)
-        error = f"{past.stop.reason}; it was asked to stop, and did"
+        error = f"{past.stop.reason}; {over.error or 'it has stopped'}"
         step, tail = past.stop.step or over.step, past.stop.tail or over.tail
         return self._end(began, "failed", step, error, tail, link)
 
@@ -212,8 +212,8 @@ class Following:
     def _live_sha(self) -> str | None:
         try:
             live = self._place.current(self._journal.newest_first())
-        except PlaceError:
-            return None
+        except DeployError:
+            return None  # how an order ended is told even where what is live cannot be
         return live.sha if live else None
 
 

@@ -109,7 +109,7 @@ class VercelProject:
             if request.goes_on:
                 return Going("undo", link, f"undo {request.jobStatus}")
             if _leads_to(project, work.facts["before"]):
-                error = "the domains lead to the build before"
+                error = "the domains lead to the build before again"
                 return Over(ok=False, link=link, step="domains", error=error)
         return Unseen()  # somebody else has moved them since
 

@@ -196,7 +196,7 @@ def test_a_stop_asked_before_the_run_appears_reaches_it_when_it_does(api, yard):
 
     assert isinstance(found, Ended)
     assert found.outcome == "failed"
-    assert found.error == "a person stopped it; it was asked to stop, and did"
+    assert found.error == "a person stopped it; the run was cancelled on GitHub"
     assert api.runs[0].conclusion == "cancelled"
 
 
