@@ -122,18 +122,18 @@ def test_threads_and_show_tell_what_the_store_holds(machine):
     as_json = json.loads(machine.run("show", started["id"], "--json").stdout)
     prompt = machine.run("show", started["id"], "--prompt")
 
-    assert started["id"] in [row["id"] for row in listed]
+    assert started["id"] in [row["id"] for row in listed["threads"]]
     assert "hello there" in shown.stdout
     assert as_json["events"][0]["text"] == "hello there"
     assert "hello there" in prompt.stdout
 
 
-def test_an_unknown_thread_is_one_sentence_and_exit_code_two(machine):
+def test_an_unknown_thread_is_one_sentence_and_exit_code_one(machine):
     shown = machine.run("show", "t-nowhere")
 
-    assert shown.returncode == 2
-    assert shown.stderr.startswith("There is no thread t-nowhere.")
-    assert "Traceback" not in shown.stderr
+    assert shown.returncode == 1
+    assert shown.stderr.startswith("There is no thread 't-nowhere'")
+    assert shown.stderr.count("\n") == 1
 
 
 def test_a_second_owner_of_the_state_folder_is_refused_in_one_sentence(machine):

@@ -79,10 +79,10 @@ def test_a_stop_ends_the_workers_and_the_store_too(served, number):
 
 
 def test_commands_say_in_a_line_that_the_store_is_not_there(environ):
-    command = [sys.executable, "-m", "deploybot", "threads"]
+    command = [sys.executable, "-m", "deploybot", "audit"]
 
     ended = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
 
-    assert ended.returncode == 2
+    assert ended.returncode == 1
     assert ended.stderr.count("\n") == 1
     assert "`deploybot serve` starts one" in ended.stderr
