@@ -87,7 +87,7 @@ def _heard(event: Event) -> Words | None:  # noqa: PLR0911 - a case an event
         case HandedOver(agent=agent, text=text):
             return Words(f"gave it to the {agent} agent", text)
         case Answered(answer=answer):
-            return Words("answered", answer)
+            return Words("gave an answer", answer)
         case _:
             return None
 
