@@ -8,6 +8,7 @@ import pytest
 import yaml
 from elsewhere_orders import A, B, C, Yard
 from kubernetes_api.server import TOKEN, KubernetesApi
+from loopback_api import Answer, Asked
 from target_harness import followed
 
 from deploy.connections import Connections
@@ -199,15 +200,15 @@ def test_a_change_that_may_have_been_lost_is_told_as_unknown(api, yard, kind):
 
 def test_a_change_of_others_just_before_ours_is_looked_at_first(api, yard):
     order = yard.order(A)
-    seen = []
+    answer, in_between = api._patch, iter([True])
 
-    def scaled(what: str) -> None:
-        if what == "is done" and api.asked[-1].method == "GET":
-            seen.append(what)
-            if len(seen) in (4, 5):  # as the autoscaler does, between our look and our change
-                api._changed()
+    def later(asked: Asked) -> Answer:
+        if next(in_between, False):
+            api._changed()  # as the autoscaler does, between our look and our change
+        return answer(asked)
 
-    api.watch = scaled
+    api._patch = later
+
     assert yard.done(order).outcome == "succeeded"
 
     assert api.count("PATCH", "/deployments/") == 3  # refused, made, noted as done
