@@ -103,7 +103,9 @@ def test_the_transcript_could_have_happened():
 @each_document
 def test_every_variable_that_is_named_exists(document):
     text = document.read_text(encoding="utf-8")
-    named = set(re.findall(r"\b(?:DEPLOYBOT|SLACK|OPENAI|GITHUB)_[A-Z_]+\b", text))
+    named = set(
+        re.findall(r"\b(?:DEPLOYBOT|SLACK|OPENAI|GITHUB|OTEL|VERCEL|KUBERNETES)_[A-Z_]+\b", text)
+    )
 
     assert named <= {setting.name for setting in SETTINGS}
 

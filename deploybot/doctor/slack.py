@@ -15,7 +15,7 @@ from deploybot.outbound.slack_calls import RefusedCallError, call, slack_client
 
 SECRET = re.compile(r"[0-9a-f]{32}")
 FAR = 60.0
-SHOWN_BY_SLACK = "Event Subscriptions on the app's page must show the address as verified."
+SHOWN_BY_SLACK = "Event Subscriptions on the app's page shows the address as verified."
 
 
 def of_slack(settings: Settings, configuration: Configuration | None) -> Iterator[Finding]:
@@ -82,13 +82,10 @@ def _of_the_secret(secrets: list[str]) -> Iterator[Finding]:
         yield warning(
             about,
             "SLACK_SIGNING_SECRET is not the 32 hex digits that Slack gives out.",
-            f"Copy it again. {SHOWN_BY_SLACK}",
+            f"Copy it again; once it is right, {SHOWN_BY_SLACK}",
         )
     else:
-        yield ok(about, f"A signing secret is set; that it is this app's, Slack shows: {_LAST}")
-
-
-_LAST = SHOWN_BY_SLACK[0].lower() + SHOWN_BY_SLACK[1:]
+        yield ok(about, f"A signing secret is set. If it is this app's, {SHOWN_BY_SLACK}")
 
 
 def _of_signing_in(settings: Settings) -> Iterator[Finding]:

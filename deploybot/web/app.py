@@ -53,7 +53,7 @@ def deps_of(bot: Bot) -> Deps:
         deployer=bot.deployer,
         clock=bot.clock,
         url_of=lambda thread_id: thread_url(settings, thread_id),
-        ready=lambda: _reasons(bot),
+        ready=health.Remembered(lambda: _reasons(bot)),
         stream=Stream(bot.store),
         callers=_callers(bot),
         limits=RedisLimits(

@@ -3,6 +3,8 @@
 `ready` finds what is wrong, each under the name of what was looked at; nothing of it costs money.
 """
 
+import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Annotated, get_args
 
@@ -21,6 +23,7 @@ STUCK = 60.0
 """Seconds that the first of a queue may wait, but for those whose jobs may take long."""
 BUSY = frozenset({"operations", "surveys"})
 WRITABLE = "deploybot:writable"
+REMEMBERED_SECONDS = 1.0
 
 PARTS: tuple[Part, ...] = get_args(Part)
 Reasons = dict[Part, list[str]]
@@ -50,6 +53,27 @@ def router(deps: Deps) -> APIRouter:
         return JSONResponse(body, 200 if is_ready else 503)
 
     return routes
+
+
+class Remembered:
+    """Asks again only after a second: whoever calls without end costs the store next to nothing."""
+
+    def __init__(
+        self, ask: Callable[[], Reasons], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._ask = ask
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._until = float("-inf")
+        self._found: Reasons = {}
+
+    def __call__(self) -> Reasons:
+        """Return what was found within the last second, or look; raises what looking raises."""
+        with self._lock:
+            if self._clock() >= self._until:
+                self._found = self._ask()
+                self._until = self._clock() + REMEMBERED_SECONDS
+            return self._found
 
 
 def reasons(connection: redis.Redis, *, allow_unsafe: bool = False) -> Reasons:

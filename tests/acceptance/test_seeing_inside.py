@@ -13,6 +13,7 @@ from redis_server import wait_until
 from deploybot.bootstrap import now
 from deploybot.demo.company import Company
 from deploybot.demo.play import Player
+from deploybot.demo.waiting import answers
 from deploybot.metrics import METRICS
 
 pytestmark = pytest.mark.slow
@@ -170,6 +171,7 @@ def test_an_installation_that_works_is_ready_and_says_what_was_looked_at(seen: S
 def test_without_workers_it_is_not_ready_yet_takes_what_comes_in(seen: Seen) -> None:
     seen.company.stop("workers")
     url = f"{seen.company.access.bot}/readyz"
+    wait_until(lambda: not answers(url))
 
     with pytest.raises(HTTPError, match="503") as refused:
         urlopen(url, timeout=10)

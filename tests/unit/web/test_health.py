@@ -117,3 +117,19 @@ def test_a_store_that_takes_no_writes_is_no_store(office: Office, connection: re
 
     assert answer.status_code == 503
     assert answer.json()["checks"]["store"].startswith("the store takes no writes")
+
+
+def test_whoever_asks_without_end_makes_the_store_answer_once_a_second() -> None:
+    looks, time_now = [], [0.0]
+
+    def look() -> health.Reasons:
+        looks.append(time_now[0])
+        return {"workers": [f"found at {time_now[0]}"]}
+
+    ready = health.Remembered(look, clock=lambda: time_now[0])
+    for moment in (0.0, 0.4, 0.9, 1.1, 1.2):
+        time_now[0] = moment
+        found = ready()
+
+    assert looks == [0.0, 1.1]
+    assert found == {"workers": ["found at 1.1"]}
