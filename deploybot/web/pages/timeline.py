@@ -139,7 +139,8 @@ def entry(
 ) -> Entry:
     """Return one event as the timeline shows it; `requests` name what a deploy is about."""
     said = words(event)
-    text = _about(event, requests) or _where(said.text)
+    about = _about(event, requests)
+    text = about or _where(said.text)
     who = "" if isinstance(event, _SELF_EVIDENT) else _who(event.by, people)
     if isinstance(event, ApprovalGranted) and event.by == POLICY:
         who = ""
@@ -152,7 +153,7 @@ def entry(
         at=event.at,
         kind=event.kind,
         who=who,
-        text=text if who else text[:1].upper() + text[1:],
+        text=text if who or about else text[:1].upper() + text[1:],
         tone=_tone(event),
         quoted=quoted[:LONGEST],
         lines=() if isinstance(event, ApprovalRequested) else lines,
@@ -191,7 +192,7 @@ def _about(event: Event, requests: Mapping[str, ApprovalRequest]) -> str:
     plan = request.plans[part]
     match event:
         case DeployStarted():
-            return f"the deploy of {plan.service} to {plan.environment} started"
+            return f"The deploy of {plan.service} to {plan.environment} started"
         case DeploySucceeded(sha=sha, seconds=seconds):
             after = f"after {duration(seconds)}"
             return f"{plan.service} {sha[:SHORT]} is live on {plan.environment} {after}"
