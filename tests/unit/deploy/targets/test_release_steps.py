@@ -4,7 +4,7 @@ import os
 import pytest
 from shop import PYTHON, Shop, free, free_ports, now, quick, unheard
 
-from deploy.errors import LeaseLostError
+from deploy.errors import CancelledError, LeaseLostError
 from deploy.look import Look
 from deploy.run import run
 from deploy.target import LogLine, StepDone, StepStarted
@@ -307,3 +307,82 @@ def test_an_error_of_the_disk_is_said_with_what_is_live(shop):
     assert outcome.step == "export"
     assert outcome.error is not None
     assert "What was live still is." in outcome.error
+
+
+def test_what_a_person_stops_once_it_is_live_is_switched_back(shop):
+    deploy(shop, quick(shop), "v1.0.0")
+    told = shop.folder / "told"
+    slow = ["sh", "-c", 'echo "$SHA" >> "$0"; test "$1" = "$SHA" || exec sleep 60', str(told)]
+    old = sha(quick(shop), "v1.0.0")
+    catalog = quick(shop, activate=[*slow, old])
+
+    def guard() -> None:
+        if told.exists():
+            raise CancelledError("stopped by ann: wrong day")
+
+    outcome = deploy(shop, catalog, guard=guard)
+
+    assert (outcome.outcome, outcome.step) == ("failed", "activate")
+    assert outcome.error == (
+        f"stopped by ann: wrong day. The release before, {old[:7]}, is live again."
+    )
+    assert outcome.live_sha == live(shop, catalog) == old
+    assert told.read_text().split() == [sha(catalog, "v1.1.0"), old]
+
+
+def test_a_stop_that_comes_with_the_switch_neither_tears_it_nor_is_forgotten(shop):
+    deploy(shop, quick(shop), "v1.0.0")
+    catalog = quick(shop, activate=["touch", "told"])
+    stop: list[object] = []
+
+    def guard() -> None:
+        if stop:
+            raise CancelledError("stopped by ann: no")
+
+    def progress(told: object) -> None:
+        if told == StepStarted("switch"):
+            stop.append(told)
+            guard()  # as a report that beats the heart would
+
+    outcome = deploy(shop, catalog, guard=guard, progress=progress)
+    records = Look(catalog, clock=now).target("backend", "staging").records()
+
+    assert (outcome.outcome, outcome.step) == ("failed", "activate")
+    assert outcome.live_sha == sha(catalog, "v1.0.0")
+    assert [(r.kind, r.back) for r in records if r.kind == "switched"][:2] == [
+        ("switched", True),
+        ("switched", False),
+    ]
+
+
+def test_a_stop_after_the_last_step_comes_too_late(shop):
+    catalog = quick(shop)
+    stop: list[object] = []
+
+    def guard() -> None:
+        if stop:
+            raise CancelledError("stopped by ann: no")
+
+    def progress(told: object) -> None:
+        if isinstance(told, StepDone) and told.name == "switch":
+            stop.append(told)
+
+    assert deploy(shop, catalog, guard=guard, progress=progress).outcome == "succeeded"
+
+
+def test_a_build_that_falls_silent_is_ended_and_said(shop):
+    catalog = quick(shop, build=[["sh", "-c", "echo hello; sleep 60"]], silence_seconds=0.4)
+
+    outcome = deploy(shop, catalog)
+
+    assert outcome.error == "sh printed nothing for 0.4 s (silence_seconds) and was ended."
+    assert outcome.tail == ("hello",)
+
+
+def test_the_time_of_the_whole_order_counts_over_all_its_steps(shop):
+    build = [["sleep", "0.3"], ["sleep", "0.3"], ["sleep", "60"]]
+
+    outcome = deploy(shop, quick(shop, build=build, timeout_seconds=1))
+
+    assert (outcome.outcome, outcome.step) == ("failed", "build-3")
+    assert outcome.error == "It took longer than 1 s in all (timeout_seconds) and was ended."
