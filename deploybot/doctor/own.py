@@ -159,6 +159,7 @@ def _of_the_address(settings: Settings) -> Iterator[Finding]:
     said = ask(f"{settings.url}/healthz")
     if said.status == 200 and said.body == {"status": "ok"}:
         yield ok(about, f"{settings.url} leads to a running deploybot.")
+        yield from _of_what_runs(settings.url)
     elif said.status:
         yield wrong(
             about,
@@ -171,3 +172,15 @@ def _of_the_address(settings: Settings) -> Iterator[Finding]:
             f"Nothing answers at {settings.url} now ({said.why}).",
             "Start `deploybot serve`, then look again.",
         )
+
+
+def _of_what_runs(url: str) -> Iterator[Finding]:
+    """Ask the running process what it misses."""
+    said = ask(f"{url}/readyz")
+    if said.status == 200:
+        yield ok("readyz", "It says that store, clock, workers and queues are well.")
+    elif said.status == 503 and isinstance(said.body, dict):
+        for reason in said.body.get("reasons", []):
+            text = str(reason)
+            what, _, mend = text.partition(": ")
+            yield wrong("readyz", f"It is not ready: {what}.", f"{mend[:1].upper()}{mend[1:]}")

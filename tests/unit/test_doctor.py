@@ -193,6 +193,17 @@ def test_the_address_for_people_must_lead_here(
     assert found.verdict == verdict
 
 
+def test_what_runs_is_asked_what_it_misses(here: Installation) -> None:
+    reasons = ["no worker serves threads: start `deploybot worker`"]
+    answers = {"/healthz": (200, {"status": "ok"}), "/readyz": (503, {"reasons": reasons})}
+
+    with answering(answers) as url:
+        (found,) = here.about("readyz", DEPLOYBOT_URL=url)
+
+    assert found.verdict == "wrong"
+    assert found.text == "It is not ready: no worker serves threads. Start `deploybot worker`"
+
+
 def test_an_address_where_nothing_answers_yet_is_a_warning(here: Installation) -> None:
     (found,) = here.about("DEPLOYBOT_URL", DEPLOYBOT_URL="http://127.0.0.1:1")
 
