@@ -9,6 +9,7 @@ from typing import get_args
 from pydantic import BaseModel
 
 from deploy.reasons import REASONS
+from deploybot.cli.exits import SAYS
 from deploybot.config import SETTINGS
 from deploybot.events import Event, Fact, Inbound
 from deploybot.metrics import METRICS
@@ -97,7 +98,14 @@ def reasons() -> str:
     return _table(("Code", "What it means", "What helps"), rows)
 
 
+def exit_codes() -> str:
+    """List every exit code of the command line."""
+    rows = [(str(int(code)), says) for code, says in SAYS.items()]
+    return _table(("Exit code", "What it tells"), rows)
+
+
 BLOCKS: dict[str, tuple[str, Callable[[], str]]] = {
+    "exit-codes": ("docs/commands.md", exit_codes),
     "state-diagram": ("README.md", state_diagram),
     "settings": ("docs/settings.md", settings),
     "metrics": ("docs/metrics.md", metrics),

@@ -40,7 +40,7 @@ SAYS: dict[Exit, str] = {
     Exit.NEEDS_PEOPLE: "An approval or an answer is waited for, or the thread is paused.",
     Exit.DEPLOY_FAILED: "A deploy ran and failed; `show` says at which step, and what is live.",
     Exit.OUTCOME_UNKNOWN: "A deploy's outcome is not known; nothing starts there until it is settled.",
-    Exit.STILL_RUNNING: "`--timeout` ran out, or `--no-follow` left it working.",
+    Exit.STILL_RUNNING: "`--timeout` ran out; the thread goes on.",
     Exit.INTERRUPTED: "Stopped by Ctrl-C; what was sent before goes on.",
 }
 

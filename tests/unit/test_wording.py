@@ -12,7 +12,8 @@ from deploybot.wording import words
 
 def event(seed: int) -> Event:
     made = naughty.event(Random(seed))
-    return made.model_copy(update={"seconds": 1.5}) if hasattr(made, "seconds") else made
+    typed = {"seconds": 1.5, "until": made.at, "ms": 200, "tokens_in": 1, "tokens_out": 2}
+    return made.model_copy(update={name: typed[name] for name in typed if hasattr(made, name)})
 
 
 EVENTS = [event(seed) for seed in range(5000)]
