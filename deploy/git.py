@@ -1,4 +1,4 @@
-"""The one place that runs git: what a name may be, and that after a name only commits are passed."""
+"""What is asked of a repository: once a name is resolved, only full commits are passed to git."""
 
 import fcntl
 import tarfile
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import git
 
-from deploy.errors import RepositoryError
+from deploy.git_command import GitCommand
 from deploy.plan import Commit
 from deploy.process import GuardedPipe
 from deploy.refs import (
@@ -23,39 +23,12 @@ from deploy.refs import (
 )
 from deploy.target import Guard
 
-SECONDS = 20.0
-"""How long one question to git may take."""
 FETCH_SECONDS = 120.0
 COUNT_LIMIT = 1000
 """Commits between two others are counted up to here, so that the cost does not grow."""
 DIFF_SECONDS = 5.0
 LONGEST_BODY = 1000
 
-_OPTIONS = (
-    "--no-pager",
-    "--no-replace-objects",
-    "-c", "core.hooksPath=/dev/null",
-    "-c", "core.fsmonitor=false",
-    "-c", "core.attributesFile=/dev/null",
-    "-c", "protocol.ext.allow=never",
-    "-c", "log.showSignature=false",
-    "-c", "log.mailmap=false",
-    "-c", "i18n.logOutputEncoding=UTF-8",
-    "-c", "gc.auto=0",
-)  # fmt: skip
-_VARIABLES = {
-    "GIT_ALLOW_PROTOCOL": "https:ssh:file",
-    "GIT_TERMINAL_PROMPT": "0",
-    "GIT_CONFIG_NOSYSTEM": "1",
-    "GIT_CONFIG_GLOBAL": "/dev/null",
-    "GIT_CONFIG_COUNT": "0",
-    "GIT_CONFIG_PARAMETERS": "",
-    "GIT_ATTR_NOSYSTEM": "1",
-    "GIT_OPTIONAL_LOCKS": "0",
-    "GIT_NAMESPACE": "",
-    "GIT_ALTERNATE_OBJECT_DIRECTORIES": "",
-    "GIT_SSH_COMMAND": "ssh -o BatchMode=yes",
-}
 _FIELDS = "%H%x00%an%x00%ae%x00%ct%x00%s%x00%b"
 
 
@@ -95,7 +68,7 @@ class Repository:
     def __init__(self, path: Path, url: str | None = None) -> None:
         self.path = path
         self.url = url
-        self._directory = path / ".git" if (path / ".git").is_dir() else path
+        self._git = GitCommand(path)
         self._apart_known: dict[tuple[str, str], _Apart] = {}
 
     def resolve(self, ref: str) -> Resolved:
@@ -136,7 +109,7 @@ class Repository:
     def changed(self, old: str, new: str, path: str = "") -> tuple[Changed, ...] | None:
         """Return the files below `path` in which two commits differ; None if that takes too long."""
         paths = ("--", path) if path else ()
-        status, text, _ = self._run(
+        status, text, _ = self._git.run(
             *("diff-tree", "-r", "-z", "--numstat", "--no-renames", "--no-ext-diff"),
             *("--no-textconv", "--end-of-options", checked_sha(old), checked_sha(new), *paths),
             seconds=DIFF_SECONDS,
@@ -153,7 +126,7 @@ class Repository:
     def tags(self, limit: int) -> tuple[Tag, ...]:
         """Return the newest tags of commits; one whose name may not be deployed is left out."""
         fields = "%(refname:strip=2)%00%(objectname)%00%(*objectname)%00%(creatordate:unix)"
-        text = self._ask(
+        text = self._git.ask(
             "for-each-ref",
             "--sort=-creatordate",
             f"--count={2 * limit:d}",
@@ -171,12 +144,12 @@ class Repository:
     def is_on_branch(self, sha: str, branches: tuple[str, ...]) -> bool:
         """Tell whether one of these branches (a last `*` stands for anything) contains `sha`."""
         patterns = [f"refs/heads/{branch}" for branch in branches]
-        tips = self._ask("for-each-ref", "--format=%(objectname)", *patterns).split()
+        tips = self._git.ask("for-each-ref", "--format=%(objectname)", *patterns).split()
         known = (self._apart_known.get((sha, tip)) for tip in tips)
         if sha in tips or any(apart is not None and apart.goes == 0 for apart in known):
             return True
         contains = f"--contains={checked_sha(sha)}"
-        return bool(self._ask("for-each-ref", "--count=1", contains, "--format=1", *patterns))
+        return bool(self._git.ask("for-each-ref", "--count=1", contains, "--format=1", *patterns))
 
     def export(self, sha: str, directory: Path, path: str, guard: Guard) -> None:
         """Write the files of one folder of a commit ("" for all) into an empty directory.
@@ -185,9 +158,7 @@ class Repository:
         asked all along, and what it raises comes through.
         """
         tree = f"{checked_sha(sha)}:{path}" if path else checked_sha(sha)
-        process = self._git().execute(
-            [*self._command, "archive", "--format=tar", tree], as_process=True, env=_VARIABLES
-        )
+        process = self._git.started("archive", "--format=tar", tree)
         pipe = GuardedPipe(process.stdout.fileno(), FETCH_SECONDS, guard)
         try:
             with tarfile.open(fileobj=pipe, mode="r|") as archive:
@@ -195,9 +166,9 @@ class Repository:
             process.wait()
         except tarfile.ReadError:
             error = process.stderr.read().decode("utf-8", "replace")
-            raise self._failed(error) from None
+            raise self._git.failed(error) from None
         except (tarfile.TarError, TimeoutError, git.GitCommandError) as error:
-            raise self._failed(str(error)) from error
+            raise self._git.failed(str(error)) from error
         finally:
             process.terminate()
             process.communicate()  # it ends, and nothing of it is left open
@@ -214,23 +185,23 @@ class Repository:
     def _fetch(self, url: str) -> None:
         is_new = not (self.path / "HEAD").exists()
         if is_new:
-            self._ask("init", "--bare", "--quiet", "--template=", str(self.path))
+            self._git.ask("init", "--bare", "--quiet", "--template=", str(self.path))
         refs = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
-        status, _, error = self._run(
+        status, _, error = self._git.run(
             "fetch", "--quiet", "--prune", "--no-tags", "--no-recurse-submodules",
             "--no-write-fetch-head", "--write-commit-graph", "--end-of-options", url, *refs,
             seconds=FETCH_SECONDS,
         )  # fmt: skip
         if status != 0:
-            raise self._failed(error)
+            raise self._git.failed(error)
         if is_new:
-            self._ask("pack-refs", "--all")  # a file for each tag would slow every later fetch
+            self._git.ask("pack-refs", "--all")  # a file for each tag would slow every later fetch
 
     def _apart(self, old: str, new: str) -> "_Apart":
         """Return how two commits stand to each other: found by one walk, as it never changes."""
         pair = (checked_sha(old), checked_sha(new))
         if pair not in self._apart_known:
-            text = self._ask("rev-list", "--left-right", "--end-of-options", "...".join(pair))
+            text = self._git.ask("rev-list", "--left-right", "--end-of-options", "...".join(pair))
             names = text.split()
             goes = tuple(name[1:] for name in names if name[0] == "<")
             come = tuple(name[1:] for name in names if name[0] == ">")
@@ -239,56 +210,22 @@ class Repository:
         return self._apart_known[pair]
 
     def _abbreviated(self, prefix: str) -> list[Resolved]:
-        names = self._ask("rev-parse", f"--disambiguate={prefix}").split()
+        names = self._git.ask("rev-parse", f"--disambiguate={prefix}").split()
         return [Resolved(name, "commit", prefix) for name in names[:64] if self.has(name)]
 
     def _commit_at(self, name: str) -> str | None:
-        status, text, error = self._run(
+        status, text, error = self._git.run(
             "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}"
         )
         if status not in (0, 1, 128) or "not a git repository" in error:
-            raise self._failed(error)
+            raise self._git.failed(error)
         return text.strip() if status == 0 else None
 
     def _told(self, *arguments: str) -> tuple[tuple[Commit, str], ...]:
-        text = self._ask("log", "-z", f"--format=tformat:{_FIELDS}", *arguments)
+        text = self._git.ask("log", "-z", f"--format=tformat:{_FIELDS}", *arguments)
         words = text.split("\0")[:-1]
         rows = zip(*[iter(words)] * 6, strict=True)
         return tuple((_commit(*fields), body[:LONGEST_BODY]) for *fields, body in rows)
-
-    @property
-    def _command(self) -> list[str]:
-        return ["git", f"--git-dir={self._directory}", *_OPTIONS]
-
-    def _git(self) -> git.Git:
-        if not self._directory.is_dir():
-            raise self._failed("the folder does not exist")
-        return git.Git(self._directory)
-
-    def _ask(self, *arguments: str) -> str:
-        status, text, error = self._run(*arguments)
-        if status != 0:
-            raise self._failed(error)
-        return text
-
-    def _run(self, *arguments: str, seconds: float = SECONDS) -> tuple[int, str, str]:
-        status, output, error = self._git().execute(
-            [*self._command, *arguments],
-            with_extended_output=True,
-            with_exceptions=False,
-            stdout_as_string=False,
-            strip_newline_in_stdout=False,
-            kill_after_timeout=seconds,
-            env=_VARIABLES,
-        )
-        return status, output.decode("utf-8", "replace"), error
-
-    def _failed(self, error: str) -> RepositoryError:
-        reason = " ".join(error.split())[:300].removeprefix("fatal: ").rstrip(".")
-        return RepositoryError(
-            f"Git could not read the repository {self.path}: {reason or 'no reason given'}. "
-            "Nothing was deployed; mend the repository or its settings, then ask again."
-        )
 
 
 _SPACES: tuple[tuple[Kind, str], ...] = (("tag", "tags"), ("branch", "heads"))

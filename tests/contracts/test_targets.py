@@ -173,7 +173,7 @@ def test_tests_that_passed_are_remembered_of_what_is_live_and_of_nothing_else(pl
     assert live.verified
 
 
-def test_killed_at_any_step_the_target_tells_the_truth_and_nothing_runs_again(place, moment):
+def test_killed_at_any_step_the_target_tells_how_far_it_came_and_nothing_runs_again(place, moment):
     order = place.order("v1.1.0")
 
     killed(place, order, moment)
