@@ -40,6 +40,7 @@ from deploybot.events import (
     HandedOver,
     HoldForgotten,
     HoldPlaced,
+    HoldReleased,
     LinedUp,
     Message,
     Paused,
@@ -429,6 +430,11 @@ def _about_places(reel: _Reel, seq: int, event: Event) -> None:
             reel.tell(Said(key, f"Your turn: {service} on {environment} is free now."))
         case HoldPlaced(hold=hold, how=how, was_owner=was_owner):
             reel.tell(Said(key, _locked(hold, how, event.by, was_owner), mention=_told(event)))
+        case HoldReleased(service=service, environment=environment, was=was, was_owner=owner):
+            where = f"{service or 'everything'} on {environment}"
+            text = f"{where} is free again, by {event.by}. It was held because {was}."
+            whom = (owner,) if owner and owner != event.by else ()
+            reel.tell(Said(key, text, mention=whom))
         case HoldForgotten(hold=hold):
             where = f"{hold.service or 'everything'} on {hold.environment}"
             text = (

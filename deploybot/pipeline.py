@@ -36,7 +36,7 @@ from deploybot.events import (
     TestsPassed,
     TurnCame,
 )
-from deploybot.hold_phrases import place, told
+from deploybot.hold_phrases import told
 from deploybot.next_step import (
     Change,
     Deploy,
@@ -109,11 +109,8 @@ def _said_of_holds(turn: tuple[Event, ...], catalog: Catalog) -> NextStep | None
 def _hold_told(last: Event) -> NextStep | None:
     """Return the end of a turn that was about a lock; what was locked is told by the event itself."""
     match last:
-        case HoldPlaced():
+        case HoldPlaced() | HoldReleased():
             return NothingToDo(message="The lock is as was asked.")
-        case HoldReleased():
-            where = place(last.service or None, last.environment)
-            return DoneForNow(message=f"{where} is free again. It was held because {last.was}.")
         case StepFailed():
             return DoneForNow(message=last.error)
         case ReadReturned(result=result):
