@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,7 +22,7 @@ from typing import Any, Self
 
 from deploy.look import Look
 from deploy.records import BeganRecord
-from deploybot.config import read_configuration
+from deploybot.config import read_configuration, read_settings
 from deploybot.demo.sample_repository import create
 from deploybot.demo.workspace import Person, WorkspaceServer, WorkspaceSettings
 from deploybot.embedded import EmbeddedServer
@@ -97,6 +97,7 @@ class LeanCompany:
     """Starts the company in a folder and ends it; a context manager.
 
     `build` is the build's commands, `tests` the end-to-end tests' one, `armed` lets `failpoints.arm` kill workers.
+    `text` is the configuration, `keys` what its targets need of the environment.
     """
 
     def __init__(
@@ -106,11 +107,15 @@ class LeanCompany:
         build: tuple[tuple[str, ...], ...] = (("touch", "built"),),
         tests: tuple[str, ...] = ("true",),
         armed: bool = True,
+        text: str = CONFIGURATION,
+        keys: Mapping[str, str] | None = None,
     ) -> None:
         self.folder = folder
         self._build = build
         self._tests = tests
         self._armed = armed
+        self._text = text
+        self._keys = keys or {}
         self._key = secrets.token_hex(32)
         self._stack = ExitStack()
 
@@ -122,10 +127,11 @@ class LeanCompany:
             self.workspace = stack.enter_context(WorkspaceServer(_workspace()))
             config = self.folder / "deploybot.toml"
             commands = {"build": json.dumps(self._build), "tests": json.dumps(self._tests)}
-            config.write_text(CONFIGURATION.format(folder=self.folder, **commands))
+            config.write_text(self._text.format(folder=self.folder, **commands))
             configuration = read_configuration(config)
             self.people = configuration.known_people()
-            self.look = Look(configuration.catalog, clock=now)
+            connections = read_settings(self._keys).connections()
+            self.look = Look(configuration.catalog, clock=now, connections=connections)
             self.connection = client(self.url)
             stack.callback(self.connection.close)
             self.store = RedisStore(
@@ -236,6 +242,7 @@ class LeanCompany:
             "SLACK_API_URL": f"{self.workspace.url}/api/",
             "GITHUB_WEBHOOK_SECRET": GITHUB_SECRET,
             "DEPLOYBOT_API_TOKENS": ",".join(f"{who}:{token_of(who)}" for who in PEOPLE),
+            **self._keys,
         }
 
     def _start_workers(self) -> "subprocess.Popen[bytes]":
