@@ -31,19 +31,21 @@ class Outcome(StrEnum):
 @app.command(rich_help_panel=ASKING)
 def ask(  # noqa: PLR0913 - an option each
     words: Annotated[
-        list[str], typer.Argument(metavar="WORDS…", help="what you want; - reads standard input")
+        list[str], typer.Argument(metavar="WORDS", help="what you want; - reads standard input")
     ],
     *,
-    follow: Annotated[
-        bool, typer.Option("--follow/--no-follow", "-f/ ", help="watch it until it rests")
-    ] = True,
+    no_follow: Annotated[
+        bool, typer.Option("--no-follow", help="only start it, and say which thread it is")
+    ] = False,
     approve_in_terminal: Annotated[
-        bool | None,
+        bool,
         typer.Option(
-            "--approve-in-terminal/--no-approve-in-terminal",
-            help="be asked right here, if you may; on a terminal you are unless you say no",
+            "--approve-in-terminal", help="insist on being asked right here, as on any terminal"
         ),
-    ] = None,
+    ] = False,
+    never_ask: Annotated[
+        bool, typer.Option("--never-ask", help="answer nothing here, though it is a terminal")
+    ] = False,
     wait: Wait = False,
     timeout: Timeout = "",
     dry_run: Annotated[
@@ -62,12 +64,13 @@ def ask(  # noqa: PLR0913 - an option each
     from deploybot.cli.terminal import Terminal
 
     is_live = Terminal(as_json=as_json).is_live
-    if approve_in_terminal and not is_live:
+    if approve_in_terminal and (never_ask or not is_live):
         raise ConfigError(
-            "--approve-in-terminal needs a terminal to type at, and no --json; nothing was sent."
+            "--approve-in-terminal needs a terminal to type at, and neither --json nor "
+            "--never-ask; nothing was sent."
         )
-    in_place = is_live if approve_in_terminal is None else approve_in_terminal
-    manner = _manner(follow, wait=wait or in_place, timeout=timeout, in_place=in_place)
+    in_place = is_live and not never_ask
+    manner = _manner(not no_follow, wait=wait or in_place, timeout=timeout, in_place=in_place)
     acting = _acting(state, as_, as_json=as_json)
     return acting.ask(_text(words), agent=agent, dry_run=dry_run, manner=manner)
 
@@ -156,7 +159,7 @@ def approve(  # noqa: PLR0913 - an option each
 def deny(
     thread: ThreadId,
     reason: Annotated[
-        list[str] | None, typer.Argument(metavar="REASON…", help="the bot reads it")
+        list[str] | None, typer.Argument(metavar="REASON", help="the bot reads it")
     ] = None,
     *,
     follow: Follow = False,
@@ -176,7 +179,7 @@ def deny(
 def reply(
     thread: ThreadId,
     words: Annotated[
-        list[str], typer.Argument(metavar="WORDS…", help="an answer; - reads standard input")
+        list[str], typer.Argument(metavar="WORDS", help="an answer; - reads standard input")
     ],
     *,
     follow: Follow = False,
@@ -197,7 +200,7 @@ def resolve(
     thread: ThreadId,
     outcome: Annotated[Outcome, typer.Argument(help="how it ended, as you have seen it")],
     comment: Annotated[
-        list[str] | None, typer.Argument(metavar="COMMENT…", help="how you know")
+        list[str] | None, typer.Argument(metavar="COMMENT", help="how you know")
     ] = None,
     *,
     state: State = None,
