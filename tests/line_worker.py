@@ -35,7 +35,7 @@ from deploybot.store import RedisStore
 KEY = b"k" * 32
 LEASE_SECONDS, SWEEP_SECONDS = 2.0, 0.3
 PLACE = ("backend", "staging")
-STEP = 0.01
+STEP = 0.02
 """Seconds that each of a deploy's two steps takes."""
 
 
