@@ -3,7 +3,6 @@
 While somebody thinks, others may answer: a question is begun anew whenever what is open changes.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from deploybot.approvals import ApprovalRequest, may_answer
@@ -146,10 +145,9 @@ class Answering:
         return "[a]pprove, [d]eny, [l]eave it open >"
 
 
-def confirmations(request: ApprovalRequest) -> Iterable[str]:
+def confirmations(request: ApprovalRequest) -> tuple[str, ...]:
     """Return the sentences that whoever approves must confirm, each on its own."""
-    for plan in request.plans:
-        yield from getattr(plan, "confirm", ())
+    return tuple(dict.fromkeys(one for plan in request.plans for one in plan.confirm))
 
 
 def decision(request: ApprovalRequest, *, approved: bool, comment: str) -> Json:

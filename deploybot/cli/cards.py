@@ -56,27 +56,53 @@ def _framed(rows: list[Row]) -> Panel:
 def _plan(plan: Plan) -> Iterator[Row]:
     yield _fact("commit", f"{plan.sha}{f' ({plan.ref})' if plan.ref != plan.sha else ''}")
     yield _fact("live now", plan.previous_sha or "nothing")
+    for place in plan.elsewhere:
+        yield _fact(place.environment, (place.sha or "nothing")[:SHORT], "dim")
     yield from _commits(plan)
+    yield from _extent(plan)
     for number, step in enumerate(plan.steps, start=1):
         yield _fact("step" if number == 1 else "", f"{number}. {step.name}: {step.says}")
         if step.argv:
             yield _fact("", f"$ {shlex.join(step.argv)}", "dim")
     for check in plan.checks:
         yield _fact("holds", f"✓ {check}", "green")
+    for required in plan.required:
+        link = f" {required.link}" if required.link else ""
+        yield _fact("check", f"{required.name}: {required.state}{link}")
     for warning in plan.warnings:
         yield _fact("warning", f"! {warning}", "bold yellow")
+    for sentence in plan.confirm:
+        yield _fact("confirm", f"! {sentence}", "bold red")
 
 
 def _commits(plan: Plan) -> Iterator[Row]:
     if not plan.commits:
         return
-    verb = "taken back" if plan.action == "roll_back" else "go live"
     many = "1 commit" if plan.commits_total == 1 else f"{plan.commits_total} commits"
-    yield _fact("changes", f"{many} would {'be ' if verb == 'taken back' else ''}{verb}:")
+    yield _fact("changes", f"{many} would {'be taken back' if plan.goes_back else 'go live'}:")
     for commit in plan.commits[:COMMITS]:
         yield _fact("", f"{commit.sha[:SHORT]} {one_line(commit.author)}: {commit.subject}", "dim")
     if plan.commits_total > COMMITS:
         yield _fact("", f"… and {plan.commits_total - COMMITS} more", "dim")
+
+
+def _extent(plan: Plan) -> Iterator[Row]:
+    """Yield who wrote it, by which pull requests, how much it is, and what is risky in it."""
+    if plan.authors:
+        yield _fact("authors", _some(plan.authors, plan.authors_total))
+    if plan.pull_requests:
+        named = tuple(f"#{one.number} {one.title}".strip() for one in plan.pull_requests)
+        yield _fact("merges", _some(named, plan.pull_requests_total))
+    if plan.extent:
+        size = plan.extent
+        yield _fact("size", f"{size.files} files, +{size.added} -{size.removed} lines")
+    if plan.risky:
+        yield _fact("risky", _some(plan.risky, plan.risky_total), "bold yellow")
+
+
+def _some(names: tuple[str, ...], total: int) -> str:
+    more = f" and {total - len(names)} more" if total > len(names) else ""
+    return f"{', '.join(names)}{more}"
 
 
 def _asked(request: ApprovalRequest) -> Iterator[Row]:
