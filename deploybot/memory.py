@@ -223,7 +223,7 @@ class MemoryStore:
                     for thread_id, kept in self._threads.items()
                     if kept.entries
                     and status in ("", kept.status)
-                    and (not cursor or kept.activity < int(cursor))
+                    and (not cursor or kept.activity < int(cursor.partition("-")[0]))
                 ),
                 reverse=True,
             )
