@@ -16,7 +16,8 @@ from story import Story
 
 from deploybot.bootstrap import Bot, build_bot
 from deploybot.config import Configuration, read_settings
-from deploybot.next_step import Deploy
+from deploybot.events import ApiMessageReceived, Event, Finished, StepChosen
+from deploybot.next_step import Deploy, DoneForNow
 from deploybot.ports import People
 from deploybot.store import RedisStore
 from deploybot.thread import Thread
@@ -123,6 +124,20 @@ def fields(html: str, action: str = "") -> dict[str, str]:
     found = [body for its, body in forms if action in ("", its)]
     assert found, f"there is no form for {action} on the page"
     return dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', found[0]))
+
+
+def long_thread(office: PageOffice, length: int, text: str = "word " * 200) -> Thread:
+    """Store a thread of this many events, each with as long a text as people write."""
+    store, thread = office.story.store, Thread("tlong")
+    now = office.story.clock.now
+    events: list[Event] = []
+    while len(events) < length:
+        said = ApiMessageReceived(at=now(), by="ann", delivery=f"d{len(events)}", text=text)
+        step = StepChosen(at=now(), by="agent:deploy", step=DoneForNow(message=text), model="m")
+        events += [said, step, Finished(at=now(), by="agent:deploy", message=text)]
+    for start in range(0, length, 500):
+        thread = store.append(thread, *events[start : min(start + 500, length)])
+    return thread
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from deploybot.web.pages.entering import Ways, entering
 from deploybot.web.pages.live import living
 from deploybot.web.pages.rendering import Pages, serve_static
 from deploybot.web.pages.routes import viewing
+from deploybot.web.pages.shelf import Shelf
 from deploybot.web.sessions import Sessions
 from deploybot.web.signing_in import Links, MailedLinks, Tries
 from deploybot.web.signing_in_slack import SlackPlaces, SlackSignIn
@@ -43,7 +44,7 @@ def desk_of(bot: Bot) -> Desk:
     """Return what the routes are given."""
     sessions = Sessions(bot.queues.connection, bot.clock.now)
     door = Door(sessions, bot.people, bot.clock.now, bot.settings.url)
-    return Desk(bot, door, Pages(bot.people))
+    return Desk(bot, door, Pages(bot.people), Shelf(bot.store))
 
 
 def ways_of(bot: Bot) -> Ways:

@@ -27,6 +27,7 @@ from deploybot.errors import (
 from deploybot.thread import Thread
 from deploybot.web.pages.door import Door, PageError, SignInFirst, Visitor
 from deploybot.web.pages.rendering import Pages
+from deploybot.web.pages.shelf import Shelf
 
 logger = logging.getLogger(__name__)
 
@@ -43,10 +44,11 @@ class Desk:
     bot: Bot
     door: Door
     pages: Pages
+    shelf: Shelf
 
     def known(self, thread_id: str) -> Thread:
         """Return a thread that somebody has started, verified; raises ThreadNotFoundError."""
-        thread = self.bot.store.load(thread_id)
+        thread = self.shelf.load(thread_id)
         if not thread.events:
             raise ThreadNotFoundError("There is no such thread; nothing was done.")
         return thread

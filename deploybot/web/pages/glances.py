@@ -17,7 +17,7 @@ from deploybot.queue import PREFIX, answering
 from deploybot.store import THREADS, stream_key
 from deploybot.thread import Status
 
-TAIL = 4
+TAIL = 3
 """Newest events that are looked at."""
 _STATUSES = tuple(Status)
 
@@ -35,11 +35,12 @@ class Glance:
 
 
 def glances(
-    connection: redis.Redis, threads: Sequence[str], tail: int = TAIL
+    connection: redis.Redis, threads: Sequence[str], *, tail: int = TAIL, status: str = ""
 ) -> tuple[Glance, ...]:
-    """Return a glance at each of the threads, in the same order."""
+    """Return a glance at each of the threads, in the same order; `status` is theirs, if it is known."""
     if not threads:
         return ()
+    asked = () if status else _STATUSES
     with answering(), connection.pipeline(transaction=False) as pipe:
         for name in threads:
             key = stream_key(name)
@@ -47,12 +48,12 @@ def glances(
             pipe.xlen(key)
             pipe.xrange(key, count=1)
             pipe.xrevrange(key, count=tail)
-            for status in _STATUSES:
-                pipe.zscore(f"{PREFIX}status:{status}", name)
+            for each in asked:
+                pipe.zscore(f"{PREFIX}status:{each}", name)
         found = pipe.execute()
-    width = 4 + len(_STATUSES)
+    width = 4 + len(asked)
     return tuple(
-        _glance(name, found[at : at + width])
+        _glance(name, found[at : at + width], status)
         for name, at in zip(threads, range(0, len(found), width), strict=True)
     )
 
@@ -65,12 +66,12 @@ def count(connection: redis.Redis, statuses: Sequence[str]) -> dict[str, int]:
         return dict(zip(statuses, map(int, pipe.execute()), strict=True))
 
 
-def _glance(name: str, found: Sequence[Any]) -> Glance:
+def _glance(name: str, found: Sequence[Any], status: str) -> Glance:
     score, length, first, last, *at = found
-    status = next((s for s, score in zip(_STATUSES, at, strict=True) if score is not None), "")
+    stands = (each for each, place in zip(_STATUSES, at, strict=False) if place is not None)
     return Glance(
         id=name,
-        status=str(status),
+        status=status or str(next(stands, "")),
         length=int(length),
         at=datetime.fromtimestamp((score or 0) / 1_000_000, UTC),
         first=next(iter(_events(first)), None),

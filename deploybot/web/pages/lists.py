@@ -50,35 +50,46 @@ class Wait:
     """Who may answer it, by name; nobody for what everybody may."""
 
 
-def rows(connection: redis.Redis, threads: Sequence[str], people: People) -> tuple[Row, ...]:
-    """Return a row for each of the threads."""
-    return tuple(_row(glance, people) for glance in glances(connection, threads))
+def rows(
+    connection: redis.Redis, threads: Sequence[str], people: People, status: str = ""
+) -> tuple[Row, ...]:
+    """Return a row for each of the threads; `status` is that of all of them, if it is known."""
+    return tuple(_row(glance, people) for glance in glances(connection, threads, status=status))
 
 
 def waiting(
     connection: redis.Redis, store: Store, people: People, reader: Person
 ) -> tuple[Wait, ...]:
     """Return what waits for people, this reader's first; the longest wait first."""
-    names = [
-        name
+    found = [
+        _wait(glance, store, people, reader)
         for status in FOR_PEOPLE
-        for name in store.list(status=str(status), limit=WAITING).threads
+        for glance in glances(
+            connection,
+            store.list(status=str(status), limit=WAITING).threads,
+            tail=TAIL,
+            status=str(status),
+        )
     ]
-    found = [_wait(glance, store, people, reader) for glance in glances(connection, names, TAIL)]
     return tuple(sorted(filter(None, found), key=lambda wait: (not wait.mine, wait.at)))
 
 
 def _row(glance: Glance, people: People) -> Row:
-    shown = [entry(0, event, people) for event in glance.last]
-    told = [one for one in shown if one.tone != "small"]
+    shown = (entry(0, event, people) for event in reversed(glance.last))
+    newest = next(shown, None)
+    told = newest if newest is None or newest.tone != "small" else _told(shown) or newest
     return Row(
         id=glance.id,
         title=title(glance.first),
         label=label(glance.status),
         at=glance.at,
         length=glance.length,
-        last=next(reversed(told or shown), None),
+        last=told,
     )
+
+
+def _told(shown: Iterable[Entry]) -> Entry | None:
+    return next((one for one in shown if one.tone != "small"), None)
 
 
 def _wait(glance: Glance, store: Store, people: People, reader: Person) -> Wait | None:

@@ -13,7 +13,7 @@ from fastapi.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
 from deploybot.web.pages.desk import Desk
-from deploybot.web.stream import Happened, Stream
+from deploybot.web.stream import Happened, Progressed, Stream
 
 HEARTBEAT = b": still here\n\n"
 BEAT_SECONDS = 15.0
@@ -49,8 +49,13 @@ def living(desk: Desk, stream: Stream) -> APIRouter:
         async def lines() -> AsyncIterator[bytes]:
             async with aclosing(items):
                 async for item in items:
-                    what = str(item.seq) if isinstance(item, Happened) else "progress"
-                    yield f"data: {what}\n\n".encode()
+                    match item:
+                        case Happened(seq=seq):
+                            yield b"data: %d\n\n" % seq
+                        case Progressed():
+                            yield b"data: progress\n\n"
+                        case _:
+                            pass
 
         return _streamed(lines())
 

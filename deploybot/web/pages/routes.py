@@ -41,7 +41,7 @@ def viewing(desk: Desk) -> APIRouter:
             "threads.html",
             visitor,
             here="threads",
-            rows=rows(connection, page.threads, bot.people),
+            rows=rows(connection, page.threads, bot.people, status or ""),
             labels=[label(status) for status in LABELS],
             counts=count(connection, [str(status) for status in LABELS]),
             chosen=label(status) if status else None,

@@ -3,11 +3,11 @@ from collections.abc import Iterator
 
 import pytest
 from fakes import NOON, sha_of
-from page_office import PageOffice, opened
+from page_office import PageOffice, long_thread, opened
 from redis_server import running_server
 
 from deploy.plan import Commit
-from deploybot.events import ApiMessageReceived, Finished, StepChosen
+from deploybot.events import ApiMessageReceived, StepChosen
 from deploybot.next_step import DoneForNow, RequestHumanInput
 from deploybot.store import stream_key
 from deploybot.thread import Thread
@@ -25,19 +25,6 @@ def server() -> Iterator[str]:
 def office(server, tmp_path) -> Iterator[PageOffice]:
     with opened(server, tmp_path) as office:
         yield office
-
-
-def long_thread(office: PageOffice, length: int, text: str = "word " * 200) -> Thread:
-    """Store a thread of this many events, each with as long a text as people write."""
-    store, thread = office.story.store, Thread("tlong")
-    now, events = office.story.clock.now, []
-    while len(events) < length:
-        said = ApiMessageReceived(at=now(), by="ann", delivery=f"d{len(events)}", text=text)
-        step = StepChosen(at=now(), by="agent:deploy", step=DoneForNow(message=text), model="m")
-        events += [said, step, Finished(at=now(), by="agent:deploy", message=text)]
-    for start in range(0, length, 500):
-        thread = store.append(thread, *events[start : min(start + 500, length)])
-    return thread
 
 
 def test_a_card_shows_every_fact_that_is_decided_upon(office):
