@@ -127,6 +127,7 @@ SLACK_ACK = _histogram(
 
 # -- looked at when asked ----------------------------------------------------------
 
+INFO = _gauge("info", "1, by the version that answers.", "version")
 UP = _gauge("store_up", "1 when the store answers.")
 THREADS = _gauge("threads", "Threads, by where they stand.", "status")
 OLDEST = _gauge(

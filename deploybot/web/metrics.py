@@ -2,6 +2,7 @@
 
 import hmac
 from collections.abc import Callable, Iterable, Iterator
+from importlib.metadata import version
 
 import redis
 from fastapi import APIRouter, Request, Response
@@ -22,6 +23,7 @@ from deploybot.vitals import Vitals
 from deploybot.web.bearer import CHALLENGE
 from deploybot.web.problem import problem
 
+VERSION = version("deploybot")
 Values = Iterable[tuple[tuple[str, ...], float]]
 
 
@@ -35,6 +37,7 @@ class Collector:
 
     def collect(self) -> Iterator[Metric]:
         """Yield every metric, those of which nothing is known without a value."""
+        yield _gauge(metrics.INFO, [((VERSION,), 1.0)])
         try:
             sums, vitals = self._meter.read(), self._look()
         except (redis.RedisError, OSError):

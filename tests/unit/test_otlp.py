@@ -1,8 +1,11 @@
 """Spans over the wire, to a real collector on the loopback, and to one that is down."""
 
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import redis
@@ -15,6 +18,8 @@ from deploybot.otlp import OtlpTracer, headers_of
 from deploybot.redis_safety import client
 from deploybot.thread import Thread
 from deploybot.tracing import told, turn_of
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -118,3 +123,24 @@ def test_headers_are_read_as_the_standard_has_them() -> None:
         "api-key": "abc=",
         "x-team": "harbour",
     }
+
+
+def test_nothing_of_it_is_loaded_where_no_collector_is_set(url: str, tmp_path: Path) -> None:
+    (tmp_path / "deploybot.toml").write_text("")
+    code = (
+        "import sys, workers.jobs, deploybot.web.app\n"
+        "workers.jobs.bot()\n"
+        "sys.exit(any(name.startswith('opentelemetry.exporter') for name in sys.modules))"
+    )
+    environ = {
+        "DEPLOYBOT_CONFIG": str(tmp_path / "deploybot.toml"),
+        "DEPLOYBOT_REDIS_URL": url,
+        "DEPLOYBOT_SECRET_KEY": "k" * 40,
+    }
+
+    set_to = [environ, environ | {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1"}]
+    loaded = [
+        subprocess.run([sys.executable, "-c", code], env=e, cwd=ROOT, check=False) for e in set_to
+    ]
+
+    assert [done.returncode for done in loaded] == [0, 1]
