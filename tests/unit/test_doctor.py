@@ -14,6 +14,7 @@ from small_web import answering
 from smtp_sink import SmtpSink
 
 from deploybot.cli import checks
+from deploybot.config import SETTINGS
 from deploybot.demo.workspace.server import WorkspaceServer
 from deploybot.demo.workspace.settings import Channel, WorkspaceSettings
 from deploybot.doctor.examine import findings
@@ -538,3 +539,22 @@ def test_the_command_prints_lines_for_people_and_json_for_programs(
     assert len(lines) == len(told["findings"]) + 1
     assert lines[-1].startswith("1 wrong, ")
     assert {"verdict", "about", "what", "mend"} == set(told["findings"][0])
+
+
+def test_no_finding_tells_a_secret(here: Installation) -> None:
+    canaries = {s.name: f"canary-{n:02d}-{'x' * 24}" for n, s in enumerate(SETTINGS) if s.is_secret}
+    here.change('start = ["python3", "server.py"]', 'start = ["run", "canary-in-words"]')
+    nowhere = {
+        "DEPLOYBOT_API_TOKENS": f"zoe:{canaries['DEPLOYBOT_API_TOKENS']}",
+        "DEPLOYBOT_SMTP_URL": f"smtp://bot:{canaries['DEPLOYBOT_SMTP_URL']}@127.0.0.1:1",
+        "DEPLOYBOT_REDIS_URL": f"redis://:{canaries['DEPLOYBOT_SECRET_KEY']}@127.0.0.1:1",
+        "SLACK_BOT_TOKEN": f"xoxb-{canaries['SLACK_BOT_TOKEN']}",
+        "SLACK_API_URL": "http://127.0.0.1:1/api/",
+        "OPENAI_BASE_URL": "http://127.0.0.1:1/v1",
+        "GITHUB_API_URL": "http://127.0.0.1:1",
+    }
+
+    told = json.dumps([one.row() for one in here.found(paid=True, **canaries | nowhere)])
+
+    assert len(canaries) >= 10
+    assert [name for name, secret in canaries.items() if secret in told] == []
