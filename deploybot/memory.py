@@ -26,7 +26,7 @@ from deploybot.keeping import (
 )
 from deploybot.ports import Operation, Page
 from deploybot.redaction import Redactor
-from deploybot.thread import ATTENDED, SWEEP, Thread
+from deploybot.thread import ATTENDED, SWEEP, Status, Thread
 
 _Place = tuple[str, str]
 
@@ -176,6 +176,8 @@ class MemoryStore:
             self._look_soon(left, but=before.id)
         if joined and before.id not in (line := self._lines.setdefault(joined, [])):
             line.insert(0 if after.standing.jumps_the_line else len(line), before.id)
+        if joined and after.status is Status.IN_LINE and self._lines[joined][0] == before.id:
+            self._threads[before.id].due = self._now() + SWEEP
         if freed:
             for service, environment in tuple(self._lines):
                 if environment == freed.environment and freed.service in (None, service):
@@ -185,6 +187,8 @@ class MemoryStore:
         line = self._lines.get(place)
         if line and line[0] != but:
             self._wake("advance", line[0])
+            if (head := self._threads[line[0]]).status == Status.IN_LINE:
+                head.due = self._now()  # again, should that wake-up be lost
 
     # -- waking --------------------------------------------------------------------
 

@@ -1,0 +1,58 @@
+"""Real workers: a running deploy is stopped by a word, and a line goes on past what nobody can read."""
+
+from collections.abc import Iterator
+
+import pytest
+from faults.lean_company import LeanCompany, now
+
+from deploybot.events import ApiMessageReceived, DeployFailed
+from deploybot.store import stream_key
+from deploybot.thread import Status
+
+SLOW = 'case "$SERVICE" in backend) sleep 60;; esac'
+
+
+@pytest.fixture(scope="module")
+def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LeanCompany]:
+    folder = tmp_path_factory.mktemp("lean")
+    with LeanCompany(folder, build=(("sh", "-c", SLOW),), armed=False) as running:
+        yield running
+
+
+def says(company: LeanCompany, thread: str, text: str, *, by: str) -> None:
+    said = ApiMessageReceived(at=now(), by=by, delivery=f"{thread}:{text}", text=text)
+    company.inbox.hear(thread, said, dedupe=(said.delivery,))
+
+
+def stands(company: LeanCompany, thread: str, status: Status) -> None:
+    company.until(lambda: company.store.load(thread).status is status, f"{thread} is {status}")
+
+
+def test_a_running_deploy_is_stopped_by_a_word_and_nothing_goes_live(company: LeanCompany) -> None:
+    says(company, "t1", "deploy backend v1.0.0 to staging", by="eve")
+    company.until(company.begun, "the deploy begins")
+
+    says(company, "t1", "stop: wrong tag", by="ben")
+    stands(company, "t1", Status.DONE)
+
+    failed = next(e for e in company.store.load("t1").events if isinstance(e, DeployFailed))
+    assert "ben stopped it: wrong tag" in failed.error
+    assert company.live("staging", "backend") == ""
+    assert company.running() == []
+
+
+def test_a_waiting_thread_that_was_tampered_with_keeps_no_other_waiting(
+    company: LeanCompany,
+) -> None:
+    says(company, "l1", "lock frontend on staging: migration", by="ann")
+    company.until(company.store.holds, "it is locked")
+    for thread in ("w1", "w2"):
+        says(company, thread, "deploy frontend v1.0.0 to staging", by="eve")
+        stands(company, thread, Status.IN_LINE)
+    company.connection.xadd(stream_key("w1"), {"e": b"{}", "m": "0" * 64}, id="99-0")
+
+    says(company, "l1", "unlock frontend on staging", by="ann")
+    stands(company, "w2", Status.DONE)
+
+    assert company.live("staging", "frontend") != ""
+    assert company.store.line("frontend", "staging") == ()
