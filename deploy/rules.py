@@ -1,7 +1,7 @@
 """The rules of the chain, each a reason why a plan may not run, and the facts that they look at."""
 
 from collections.abc import Callable, Iterator, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
@@ -18,7 +18,9 @@ class Behalf(BaseModel):
     """On whose behalf a plan is made: it decides whose locks, freezes and turn stand in the way.
 
     `coming` are services → commits that go live before it under the same approval; `ahead` says in
-    words who waits for the place and came first; `asked_at` is when people were first asked.
+    words who waits for the place and came first. `asked_at` is when people were first asked,
+    `start_at` when it is to start if not at once, `began_at` when the first change under the same
+    approval began.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -27,6 +29,8 @@ class Behalf(BaseModel):
     coming: Mapping[str, str] = {}
     ahead: str | None = None
     asked_at: AwareDatetime | None = None
+    start_at: AwareDatetime | None = None
+    began_at: AwareDatetime | None = None
 
 
 NOBODY = Behalf()
@@ -175,7 +179,7 @@ def _not_frozen(plan: Plan, facts: Facts, catalog: Catalog) -> Refusal | None:
         for freeze in catalog.environments[plan.environment].freezes
         if not _excepts(freeze, plan, facts)
     )
-    opens = freezes.opening(concerned, facts.now)
+    opens = freezes.opening(concerned, _starts(facts))
     until = f"until {window.told(opens)}" if opens else "with no opening in sight"
     people = " or ".join(window.freeze.except_people)
     mend = "ask again then" if opens else "ask whoever keeps the configuration"
@@ -248,13 +252,21 @@ def windows(
     plan: Plan, facts: Facts, catalog: Catalog, *, stopping: bool
 ) -> Iterator[freezes.Window]:
     """Yield the windows that are on and stop the plan, or those that are on and let it pass."""
-    asked = facts.behalf.asked_at
-    for window in freezes.active(catalog.environments[plan.environment].freezes, facts.now):
+    starts = _starts(facts)
+    for window in freezes.active(catalog.environments[plan.environment].freezes, starts):
         overrun = timedelta(minutes=window.freeze.overrun_minutes)
-        was_asked = asked is not None and asked < window.begins
-        in_time = was_asked and facts.now < window.begins + overrun
-        if stopping is not (_excepts(window.freeze, plan, facts) or in_time):
+        asked = facts.behalf.asked_at or facts.now
+        in_time = asked < window.begins and starts < window.begins + overrun
+        began = facts.behalf.began_at
+        goes_on = began is not None and began < window.begins
+        if stopping is not (_excepts(window.freeze, plan, facts) or in_time or goes_on):
             yield window
+
+
+def _starts(facts: Facts) -> datetime:
+    """Return when the change would start."""
+    later = facts.behalf.start_at
+    return facts.now if later is None else max(facts.now, later)
 
 
 def _excepts(freeze: freezes.FreezeTable, plan: Plan, facts: Facts) -> bool:

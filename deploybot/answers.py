@@ -6,7 +6,10 @@ Pure: the thread, the people and the time are given; `inbox` stores what comes o
 from datetime import datetime
 from typing import Literal
 
+from deploy.catalog import Catalog
+from deploy.locks import Hold
 from deploy.plan import SHORT
+from deploy.policy import Behalf, Facts, check_standing
 from deploybot.approvals import ApprovalRequest, Refusal, may_answer, may_settle
 from deploybot.events import (
     Answered,
@@ -82,6 +85,38 @@ def _about_the_open_request(
     if stops and (request.rule.anyone_may_stop or by in request.requesters):
         return None
     return may_answer(request, by)
+
+
+def standing_against(
+    thread: Thread, catalog: Catalog, holds: tuple[Hold, ...], now: datetime
+) -> tuple[str, str] | tuple[()]:
+    """Return why what is asked for may not be approved now, as code and words; () when it may.
+
+    Of all rules, these need no network: names, freezes, the hold after a roll back, and that people
+    are left to approve. A person's lock keeps nobody from approving: what was approved waits for it.
+    """
+    request = thread.standing.request
+    if request is None:
+        return ()
+    behalf = Behalf(
+        requesters=request.requesters,
+        asked_at=asked_at(thread, request),
+        start_at=request.start_at,
+    )
+    holds = tuple(hold for hold in holds if hold.made_by == "rollback")
+    facts = Facts(now=now, holds=holds, behalf=behalf)
+    for plan in request.plans:
+        refusal = check_standing(plan, facts, catalog)
+        if refusal is not None:
+            text = f"{refusal.message} The request stays open until it expires."
+            return refusal.reason_code, text
+    return ()
+
+
+def asked_at(thread: Thread, request: ApprovalRequest) -> datetime | None:
+    """Return when people were asked."""
+    events = (e for e in thread.events if isinstance(e, ApprovalRequested))
+    return next((event.at for event in events if event.request.id == request.id), None)
 
 
 def judge_settling(

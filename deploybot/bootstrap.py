@@ -150,7 +150,7 @@ def build_bot(settings: Settings, configuration: Configuration) -> Bot:
         queues=store.queues,
         people=people,
         clock=clock,
-        inbox=Inbox(store, people, clock),
+        inbox=Inbox(store, people, clock, configuration.catalog),
         holding=Holding(store, configuration.catalog, people, clock),
         deployer=deployer,
         agent=Agent(

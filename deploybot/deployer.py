@@ -3,9 +3,10 @@
 import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from copy import copy
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 
 from deploy import run as running
 from deploy.catalog import Catalog
@@ -83,9 +84,18 @@ class CatalogDeployer:
             requesters=asking.requesters,
             coming=dict(asking.coming),
             ahead=self._ahead(service, environment, asking.thread),
+            asked_at=asking.asked_at,
+            start_at=asking.start_at,
+            began_at=asking.began_at,
         )
         plan = self._look.plan(kind, service, ref, environment, behalf=behalf)
         return plan.model_copy(update={"warnings": (*plan.warnings, *_hostile(plan))})
+
+    def at_once(self) -> Self:
+        """Return the same for one request of many parts: it fetches each repository only once."""
+        same = copy(self)
+        same._look = self._look.at_once()  # noqa: SLF001 - its own
+        return same
 
     def commits(self, service: str | None, ref: str | None, limit: int) -> list[dict[str, Any]]:
         """Return commits as plain JSON, newest first."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from deploy.catalog import Catalog
 from deploybot import stopping
 from deploybot.answers import (
     UNKNOWN_PERSON,
@@ -16,6 +17,7 @@ from deploybot.answers import (
     judge,
     judge_settling,
     last_seen_live,
+    standing_against,
 )
 from deploybot.approvals import Refusal
 from deploybot.errors import ConflictError, DuplicateError, IllegalEventError, NotAllowedError
@@ -93,12 +95,18 @@ class _Word:
 
 
 class Inbox:
-    """Appends what comes in: deduplicated, in order, with the wake-ups it asks for."""
+    """Appends what comes in: deduplicated, in order, with the wake-ups it asks for.
 
-    def __init__(self, store: Store, people: People, clock: Clockwork) -> None:
+    With a `catalog`, nobody approves what a freeze, a lock or a changed configuration forbids now.
+    """
+
+    def __init__(
+        self, store: Store, people: People, clock: Clockwork, catalog: Catalog | None = None
+    ) -> None:
         self._store = store
         self._people = people
         self._clock = clock
+        self._catalog = catalog
 
     def hear(
         self,
@@ -345,14 +353,20 @@ class Inbox:
             people=self._people,
             now=now,
         )
+        against: tuple[str, str] | tuple[()] = ()
         if refusal:
+            against = (refusal.reason_code, refusal.text)
+        elif answer.approved and self._catalog:
+            against = standing_against(thread, self._catalog, self._store.holds(), now)
+        if against:
+            code, text = against
             return AnswerRefused(
                 at=now,
                 by=answer.by,
                 delivery=answer.delivery,
                 request_id=answer.request_id,
-                reason_code=refusal.reason_code,
-                text=refusal.text,
+                reason_code=code,
+                text=text,
                 channel=answer.channel,
                 address=answer.address,
             )

@@ -5,12 +5,13 @@ own refusal of anything seen → steps under lease and fence → the outcome, ap
 one atomic step. Nothing here ever runs an approval again.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from deploy.errors import DeployError, LeaseLostError, RefusedError
 from deploy.locks import Hold
 from deploy.plan import SHORT, Plan
 from deploy.target import Order, Progress, Running
+from deploybot.answers import asked_at
 from deploybot.approvals import ApprovalRequest, differences, is_met
 from deploybot.errors import ClaimRefusedError, ConflictError
 from deploybot.events import (
@@ -117,10 +118,17 @@ class Operator:
             return ApprovalExpired(at=now, by="clock", request_id=request.id)
         changes: tuple[str, ...] = ()
         coming = {plan.service: plan.sha for plan in request.plans[:part]}
+        deployer = self._deployer.at_once()
         for shown in request.plans[part:] if part == 0 else request.plans[part : part + 1]:
-            asking = Asking(thread.id, request.requesters, dict(coming))
+            asking = Asking(
+                thread.id,
+                request.requesters,
+                dict(coming),
+                asked_at=asked_at(thread, request),
+                began_at=_began_at(thread, request),
+            )
             try:
-                plan = self._deployer.plan(
+                plan = deployer.plan(
                     shown.action, shown.service, shown.ref, shown.environment, asking=asking
                 )
             except RefusedError as error:
@@ -311,6 +319,11 @@ class Operator:
                 seconds=seconds,
             )
         return self._store.append(thread, event)
+
+
+def _began_at(thread: Thread, request: ApprovalRequest) -> datetime | None:
+    events = (e for e in thread.events if isinstance(e, DeployStarted))
+    return next((event.at for event in events if event.request_id == request.id), None)
 
 
 def _request(thread: Thread) -> ApprovalRequest:

@@ -231,6 +231,12 @@ class Asking:
     requesters: tuple[str, ...] = ()
     coming: Mapping[str, str] = field(default_factory=dict)
     """Service → SHA of what goes live before it under the same approval."""
+    asked_at: datetime | None = None
+    """When people were asked for it; None while they are not."""
+    start_at: datetime | None = None
+    """When it is to start, if not at once."""
+    began_at: datetime | None = None
+    """When the first change under the same approval began."""
 
 
 NOBODY = Asking()
@@ -254,6 +260,9 @@ class Deployer(Protocol):
         asking: Asking = NOBODY,
     ) -> Plan:
         """Resolve and check everything; raises deploy.errors.RefusedError with a reason code."""
+
+    def at_once(self) -> "Deployer":
+        """Return the same for one request of many parts: it fetches each repository only once."""
 
     def commits(self, service: str | None, ref: str | None, limit: int) -> list[dict[str, Any]]:
         """Return commits as plain JSON, newest first; raises RefusedError."""

@@ -41,7 +41,7 @@ class Proposals:
         planning = Planning(self._deployer, thread, step)
         try:
             start_at = self._start_at(thread, step, now)
-            plans = planning.plans()
+            plans = planning.plans(start_at)
         except RefusedError as error:
             code = error.reason_code
             if code in WORTH_WAITING and not thread.standing.dry_run:
@@ -132,12 +132,12 @@ class Planning:
     """One change being planned, a service at a time; `at` is the service it has come to."""
 
     def __init__(self, deployer: Deployer, thread: Thread, step: Change) -> None:
-        self._deployer = deployer
+        self._deployer = deployer.at_once()
         self._thread = thread
         self._step = step
         self.at = ""
 
-    def plans(self) -> tuple[Plan, ...]:
+    def plans(self, start_at: datetime | None = None) -> tuple[Plan, ...]:
         """Return what would run, in order; raises RefusedError with the first reason against it.
 
         Of several services, those that are live already at that commit are left out.
@@ -152,6 +152,7 @@ class Planning:
                 thread=self._thread.id,
                 requesters=self._thread.standing.requesters,
                 coming={plan.service: plan.sha for plan in plans},
+                start_at=start_at,
             )
             try:
                 plan = self._deployer.plan(

@@ -190,7 +190,13 @@ class FakeDeployer:
             verified_in_sha=before.sha if before and before.verified else None,
             holds=self.store.holds() if self.store else (),
             running=self._running(service, environment),
-            behalf=Behalf(requesters=asking.requesters, coming=dict(asking.coming)),
+            behalf=Behalf(
+                requesters=asking.requesters,
+                coming=dict(asking.coming),
+                asked_at=asking.asked_at,
+                start_at=asking.start_at,
+                began_at=asking.began_at,
+            ),
         )
         if refusal := check(plan, facts, self.catalog):
             raise RefusedError(refusal)
@@ -198,6 +204,9 @@ class FakeDeployer:
         if action != "roll_back" and line and line[0] != asking.thread:
             raise RefusedError(Refusal("in_line", f"Thread {line[0]} waits for it, too."))
         return plan.model_copy(update={"confirm": self.confirms})
+
+    def at_once(self) -> "FakeDeployer":
+        return self
 
     def _resolve(self, ref: str) -> str:
         if ref == "main":

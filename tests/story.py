@@ -31,7 +31,7 @@ class Story:
     def __post_init__(self) -> None:
         self.store = self.opened_store()
         self.deployer = FakeDeployer(self.table, self.clock.now, self.store)
-        self.inbox = Inbox(self.store, PEOPLE, self.clock.clockwork)
+        self.inbox = Inbox(self.store, PEOPLE, self.clock.clockwork, self.table)
         self.agent = Agent(
             store=self.store,
             model=self.model or self.script,

@@ -51,10 +51,13 @@ def of_several(plans: tuple[Plan, ...], most: int) -> list[Json]:
         shown = (f"⚠️ {plan.service}: {line(text, 250)}" for plan, text in careful)
         blocks.append(rich(*(section(words(text)) for text in shown)))
     blocks += list({str(block): block for plan in plans for block in _found(plan)}.values())
-    for plan in plans:
-        size = f"{_size(plan)}. " if plan.extent else ""
-        blocks.append(small(f"{escape(plan.service)}: {size}{_steps(plan)}"))
-    return blocks
+    sizes = [f"{plan.service} {_size(plan)}" for plan in plans if plan.extent]
+    if sizes:
+        blocks.append(plain(" · ".join(sizes)))
+    steps = {plan.service: _steps(plan) for plan in plans}
+    if len(set(steps.values())) == 1:
+        return [*blocks, small(steps[plans[0].service])]
+    return [*blocks, *(small(f"{escape(one)}: {says}") for one, says in steps.items())]
 
 
 def many(plans: tuple[Plan, ...]) -> list[Json]:

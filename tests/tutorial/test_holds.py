@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from fakes import NOON
+from fakes import NOON, sha_of
 
 from deploy.locks import Hold
 from deploybot.events import ApiMessageReceived, StepFailed
@@ -55,7 +55,7 @@ def test_somebody_else_does_not(story):
 
 def test_a_card_that_was_approved_and_may_not_start_says_so(story):
     story.verified_on_staging().model_will(DEPLOY, DoneForNow(message="Told.")).person_says("go")
-    held(story)
+    story.deployer.put_live("backend", "staging", sha_of("v1.0.0"))
 
     story.approves()
 
@@ -63,6 +63,20 @@ def test_a_card_that_was_approved_and_may_not_start_says_so(story):
     assert card.state is CardState.FAILED
     assert "never started" in card.note
     assert story.deployer.ran == []
+
+
+def test_what_is_held_after_a_roll_back_cannot_be_approved_until_it_is_free(story):
+    story.verified_on_staging().model_will(DEPLOY, DoneForNow(message="Told.")).person_says("go")
+    held(story)
+
+    refused = story.approves()
+    story.store.release_hold("backend", "production")
+    taken = story.approves()
+
+    assert refused.reason_code == "environment_held"
+    assert "The request stays open" in refused.text
+    assert taken.accepted
+    assert story.deployer.live_now["backend", "production"].sha == sha_of("main")
 
 
 def hold_of(story):
@@ -100,7 +114,14 @@ def test_a_lock_is_extended_handed_over_taken_over_and_freed_in_words(story):
 
     assert hold_of(story) is None
     assert story.script.prompts == []
-    assert "free again" in story.told[-1].text
+    assert story.told[-1].text.startswith("backend on production is free again, by ben.")
+
+
+def test_whoever_had_locked_it_is_told_who_freed_it(story):
+    story.person_says("lock backend on production", by="eve")
+    story.person_says("unlock backend on production", by="ben")
+
+    assert story.told[-1].mention == ("eve",)
 
 
 def test_the_second_hears_whose_lock_it_is(story):
