@@ -47,7 +47,8 @@ def _moment(value: object) -> object:
     raise ValueError("write it as 2026-05-04T12:00:00Z")
 
 
-Seconds = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=30 * 24 * 3600)]
+Seconds = Annotated[int, Field(ge=1, le=30 * 24 * 3600), BeforeValidator(_whole)]
+Number = Annotated[int, Field(ge=1, le=1_000_000), BeforeValidator(_whole)]
 Moment = Annotated[AwareDatetime, BeforeValidator(_moment)]
 
 
@@ -135,6 +136,4 @@ class Locking(Body):
 class Forking(Body):
     """Where to fork a thread."""
 
-    at: Annotated[int, BeforeValidator(_whole)] = Field(
-        ge=1, le=1_000_000, description="How many of its first events to begin with."
-    )
+    at: Number = Field(description="How many of its first events to begin with.")
