@@ -84,7 +84,7 @@ def test_many_observations_are_one_trip_to_redis(connection: redis.Redis) -> Non
 
 
 def test_what_could_not_be_written_is_written_later(connection: redis.Redis) -> None:
-    nowhere = redis.Redis(port=1, socket_timeout=0.2)
+    nowhere = client("redis://127.0.0.1:1")
     meter = Meter(nowhere)
     meter.observe(metrics.WAKE_UPS)
     meter.flush()

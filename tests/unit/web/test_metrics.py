@@ -9,6 +9,7 @@ from starlette.testclient import TestClient
 from deploybot import metrics
 from deploybot.meter import Meter
 from deploybot.model_tables import BudgetTables
+from deploybot.redis_safety import client as redis_client
 from deploybot.vitals import look
 from deploybot.web.metrics import Collector, router
 
@@ -36,7 +37,7 @@ def test_an_empty_installation_names_every_metric(url: str) -> None:
 
 
 def test_a_store_that_is_away_is_told_and_nothing_else() -> None:
-    nowhere = redis.Redis(port=1, socket_timeout=0.2)
+    nowhere = redis_client("redis://127.0.0.1:1")
 
     answer = client(nowhere).get("/metrics")
 
