@@ -14,6 +14,7 @@ from redis_server import emptied
 from starlette.testclient import TestClient
 from story import Story
 
+from deploy.catalog import Catalog
 from deploybot.bootstrap import Bot, build_bot
 from deploybot.config import Configuration, read_settings
 from deploybot.events import ApiMessageReceived, Event, Finished, StepChosen
@@ -89,6 +90,15 @@ class PageOffice:
         """Belong to one Slack workspace."""
         slack = self.bot.configuration.slack.model_copy(update={"team": team})
         configuration = self.bot.configuration.model_copy(update={"slack": slack})
+        self.bot = replace(self.bot, configuration=configuration)
+
+    def configured(self, **environments: dict[str, Any]) -> None:
+        """Give some environments these settings, too."""
+        tables = self.bot.configuration.catalog.model_dump(exclude_unset=True)
+        for name, changes in environments.items():
+            tables["environments"][name] |= changes
+        changed = {"catalog": Catalog.model_validate(tables)}
+        configuration = self.bot.configuration.model_copy(update=changed)
         self.bot = replace(self.bot, configuration=configuration)
 
     def known(self, *people: str) -> None:

@@ -9,11 +9,11 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import RedirectResponse, Response
 
-from deploybot.errors import IllegalEventError
+from deploybot.errors import IllegalEventError, NotAllowedError
 from deploybot.events import ApiMessageReceived
 from deploybot.inbox import Answer, Receipt, Settling
 from deploybot.thread import Thread, thread_id_for
-from deploybot.web.pages.cards import needs_fresh_sign_in, open_card
+from deploybot.web.pages.cards import needs_fresh_sign_in, open_card, to_confirm
 from deploybot.web.pages.desk import Desk
 from deploybot.web.pages.door import Form, PageError, Visitor, read_form
 from deploybot.web.pages.views import thread_page
@@ -25,6 +25,10 @@ FORBIDDEN = ("unknown_person", "not_an_approver", "own_request")
 STALE_SIGN_IN = (
     "Approving here takes a sign-in of the last 15 minutes, so nothing was approved. "
     "Sign in again, and approve then."
+)
+UNCONFIRMED = (
+    "Confirm each sentence above the buttons first; nothing was approved. "
+    "If one of them is not so, deny."
 )
 EMPTY = "You sent no words, so nothing was stored."
 BROKEN = "This form is not whole, so nothing was done. Load the page again."
@@ -83,6 +87,8 @@ class Acts:
             return self._refused(visitor, thread, 422, text)
         if approved and self._is_stale(visitor, thread, form):
             return self._refused(visitor, thread, 403, STALE_SIGN_IN, typed=comment)
+        if approved and _is_unconfirmed(thread, form):
+            return self._refused(visitor, thread, 422, UNCONFIRMED, typed=comment)
         receipt = self._inbox.answer(
             Answer(
                 thread=thread_id,
@@ -167,6 +173,8 @@ class Acts:
             thread = move(thread_id, by=visitor.person.id, delivery=_delivery(visitor, form))
         except IllegalEventError as error:
             return self._refused(visitor, self._desk.known(thread_id), 409, str(error))
+        except NotAllowedError as error:
+            return self._refused(visitor, self._desk.known(thread_id), 403, str(error))
         return to_thread(thread)
 
     def _words(self, visitor: Visitor, form: Form, delivery: str) -> ApiMessageReceived:
@@ -207,6 +215,15 @@ def _delivery(visitor: Visitor, form: Form) -> str:
     if not once:
         raise PageError(422, BROKEN)
     return f"page:{visitor.person.id}:{once}"
+
+
+def _is_unconfirmed(thread: Thread, form: Form) -> bool:
+    """Tell whether something that must be confirmed on its own was not."""
+    request = open_card(thread)
+    if request is None or request.id != form.fields.get("request"):
+        return False
+    asked = range(1, len(to_confirm(request)) + 1)
+    return any(form.fields.get(f"confirm-{number}") != "yes" for number in asked)
 
 
 def _one_of(form: Form, name: str, known: tuple[str, ...]) -> str:

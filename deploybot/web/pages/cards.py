@@ -68,6 +68,8 @@ class CardView:
     """Names of those who can still answer."""
     asked: str = ""
     """The words that led to it, where they say more than the heading."""
+    confirm: tuple[str, ...] = ()
+    """What whoever approves confirms on its own, a sentence each."""
     why_not: str = ""
     needs_sign_in: bool = False
     """Whether this reader may approve only once they have signed in again."""
@@ -102,6 +104,7 @@ def card(
         grants=grants,
         may=tuple(people.name(person) for person in may),
         asked=request.asked if says_more(request) else "",
+        confirm=to_confirm(request),
         why_not=refusal.text if refusal else mine,
         needs_sign_in=not is_fresh and needs_fresh_sign_in(request, catalog),
         may_settle=may_settle(request, reader.id) is None,
@@ -127,6 +130,11 @@ def heading(request: ApprovalRequest) -> str:
     if plan.action == "roll_back":
         return f"Roll back {services} on {plan.environment}"
     return f"Deploy {services} to {plan.environment}"
+
+
+def to_confirm(request: ApprovalRequest) -> tuple[str, ...]:
+    """Return what whoever approves must confirm on its own, each sentence once."""
+    return tuple(dict.fromkeys(one for plan in request.plans for one in plan.confirm))
 
 
 def says_more(request: ApprovalRequest) -> bool:

@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from deploy.catalog import Catalog
+from deploy.freezes import FreezeTable, Window, active, closing
 from deploybot.ports import EnvironmentRow, People
 
 
@@ -14,9 +16,14 @@ class Place:
     name: str
     rule: str
     rows: tuple[EnvironmentRow, ...]
+    frozen: tuple[Window, ...] = ()
+    """The freezes that are on now, the one that lasts longest first."""
+    freezes_next: Window | None = None
 
 
-def places(found: Sequence[EnvironmentRow], catalog: Catalog, people: People) -> tuple[Place, ...]:
+def places(
+    found: Sequence[EnvironmentRow], catalog: Catalog, people: People, now: datetime
+) -> tuple[Place, ...]:
     """Return the environments in their order, each with its services."""
     names = dict.fromkeys(row.environment for row in found)
     return tuple(
@@ -24,9 +31,16 @@ def places(found: Sequence[EnvironmentRow], catalog: Catalog, people: People) ->
             name,
             rule(catalog, people, name),
             tuple(row for row in found if row.environment == name),
+            active(_freezes(catalog, name), now),
+            closing(_freezes(catalog, name), now),
         )
         for name in names
     )
+
+
+def _freezes(catalog: Catalog, environment: str) -> tuple[FreezeTable, ...]:
+    table = catalog.environments.get(environment)
+    return table.freezes if table else ()
 
 
 def rule(catalog: Catalog, people: People, environment: str) -> str:

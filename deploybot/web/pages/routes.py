@@ -62,7 +62,7 @@ def viewing(desk: Desk) -> APIRouter:
         """Show what is live where."""
         visitor = desk.door.visitor(request)
         seen = bot.overview.read()
-        found = places(seen.rows, bot.configuration.catalog, bot.people)
+        found = places(seen.rows, bot.configuration.catalog, bot.people, visitor.now)
         return desk.show(
             "environments.html", visitor, here="environments", places=found, at=seen.at
         )

@@ -51,9 +51,10 @@ def moves(thread: Thread) -> tuple[str, ...]:
     standing = thread.standing
     running = standing.status in (Status.DEPLOYING, Status.OUTCOME_UNKNOWN)
     found = ["resume"] if standing.paused else ["pause"]
-    if standing.status is Status.DEPLOYING and standing.stop is None:
+    about_to = standing.status is Status.APPROVED
+    if about_to or (standing.status is Status.DEPLOYING and standing.stop is None):
         found.append("stop")
-    if not running and standing.status is not Status.DONE:
+    if not running and not about_to and standing.status is not Status.DONE:
         found.append("cancel")
     idle = standing.status is Status.DONE and not standing.paused
     return () if idle else tuple(found)

@@ -52,7 +52,9 @@ let again = false;
 
 function kept() {
   const fields = new Map();
-  for (const field of live.querySelectorAll("textarea[id], input[id]")) fields.set(field.id, field.value);
+  for (const field of live.querySelectorAll("textarea[id], input[id]")) {
+    fields.set(field.id, field.type === "checkbox" ? field.checked : field.value);
+  }
   const open = new Map();
   for (const details of live.querySelectorAll("details[id]")) open.set(details.id, details.open);
   const focused = document.activeElement;
@@ -79,7 +81,7 @@ function where(element) {
 function restore(before) {
   for (const [id, value] of before.fields) {
     const field = document.getElementById(id);
-    if (field && value) field.value = value;
+    if (field && value) field[field.type === "checkbox" ? "checked" : "value"] = value;
   }
   for (const [id, open] of before.open) {
     const details = document.getElementById(id);

@@ -144,6 +144,38 @@ def test_a_denial_takes_words_and_keeps_them_when_it_does_not_count(office):
     assert office.story.thread.status is Status.AWAITING_APPROVAL
 
 
+def test_what_must_be_confirmed_on_its_own_is_and_a_denial_needs_none(office):
+    deployer, also = office.story.deployer, {"confirm": ("It goes back.", "It is <large>.")}
+    plan = deployer.plan
+    deployer.plan = lambda *asked, **how: plan(*asked, **how).model_copy(update=also)
+    thread = office.asks_for_approval()
+    ben, page = office.browser("ben"), f"/threads/{thread.id}"
+
+    half = decides(ben, thread.id, "approve", **{"confirm-1": "yes"})
+
+    assert "It is &lt;large&gt;." in ben.get(page).text
+    assert half.status_code == 422
+    assert "nothing was approved" in half.text
+    assert office.story.thread.status is Status.AWAITING_APPROVAL
+    whole = {"confirm-1": "yes", "confirm-2": "yes"}
+    assert decides(ben, thread.id, "approve", **whole).status_code == 303
+    assert office.story.thread.status is Status.APPROVED
+
+
+def test_what_was_approved_is_stopped_before_it_starts(office):
+    thread = office.asks_for_approval()
+    decides(office.browser("ben"), thread.id, "approve")
+    page = f"/threads/{thread.id}"
+
+    other = office.browser("eve").sends(page, f"{page}/stop")
+    asker = office.browser("ann").sends(page, f"{page}/stop")
+
+    assert other.status_code == 403
+    assert "You may not stop this" in other.text
+    assert asker.status_code == 303
+    assert office.story.thread.status is Status.DONE
+
+
 def test_approving_takes_a_sign_in_of_the_last_minutes_and_denying_does_not(office):
     thread = office.asks_for_approval()
     ben, page = office.browser("ben"), f"/threads/{thread.id}"

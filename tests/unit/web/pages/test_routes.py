@@ -184,6 +184,17 @@ def test_environments_are_as_workers_saw_them_last(office):
     assert after.index(">staging<") < after.index(">production<")
 
 
+def test_a_freeze_is_on_the_page_while_it_is_on_and_before(office):
+    always = {"reason": "Sales <week>", "begins": "2026-03-01T00:00", "ends": "2026-03-09T00:00"}
+    office.configured(production={"freezes": [always]})
+    office.bot.overview.keep(office.story.deployer.environments())
+
+    assert "Frozen until" in (html := office.browser("ben").get("/environments").text)
+    assert "Sales &lt;week&gt;" in html
+    office.story.clock.passes(days=-3)
+    assert "Next freeze from" in office.browser("ben").get("/environments").text
+
+
 def test_a_thread_that_does_not_verify_is_not_shown(office):
     thread = office.asks_for_approval()
     entry = office.connection.xrange(stream_key(thread.id))[0][1]
