@@ -19,6 +19,7 @@ from deploybot.config import (
     read_settings,
     sealing_key,
 )
+from deploybot.configured_models import chain
 from deploybot.embedded import url_of
 from deploybot.errors import DeliveryError
 from deploybot.failpoints import FailingStore
@@ -26,11 +27,8 @@ from deploybot.holding import Holding
 from deploybot.inbox import Inbox
 from deploybot.mail import MailSettings
 from deploybot.metrics import DELIVERIES_FAILED
-from deploybot.model_tables import ModelTable
 from deploybot.models import templates
-from deploybot.models.chain import Chain
-from deploybot.models.openai import OpenAIModel
-from deploybot.models.tally import RedisTally, Tally
+from deploybot.models.tally import RedisTally
 from deploybot.operate import Operator
 from deploybot.outbound.email import EmailChannel
 from deploybot.outbound.slack import SlackChannel
@@ -39,7 +37,7 @@ from deploybot.outbound.smtp import SmtpSettings
 from deploybot.outbox import Channel, tellings
 from deploybot.overview import RedisHeads, RedisOverview
 from deploybot.pacing import RedisPacing
-from deploybot.ports import Clockwork, Deployer, Model, People, Prompt
+from deploybot.ports import Clockwork, Deployer, People, Prompt
 from deploybot.prompting import build
 from deploybot.prompting.renderers import DEFAULT
 from deploybot.queue import Queues
@@ -48,7 +46,7 @@ from deploybot.redis_safety import client, require_safe
 from deploybot.store import RedisStore
 from deploybot.surveys import Surveyor
 from deploybot.thread import Thread
-from deploybot.watched import Watch, WatchedDeployer, WatchedModel, WatchedStore, watch_of
+from deploybot.watched import Watch, WatchedDeployer, WatchedStore, watch_of
 
 logger = logging.getLogger(__name__)
 
@@ -203,46 +201,6 @@ def prompt_builder(
     if own is not None:
         templates.check(own, sources, prompt)
     return prompt
-
-
-def chain(
-    settings: Settings, configuration: Configuration, tally: Tally, watch: Watch | None = None
-) -> Chain:
-    """Return who chooses: plain commands, the configured models in order, then the planner."""
-    models: tuple[Model, ...] = tuple(
-        OpenAIModel(
-            model=table.name,
-            base_url=table.base_url or None,
-            api_key=table.api_key.get_secret_value(),
-            timeout=table.timeout,
-            budget=table.budget,
-            answer_tokens=table.answer_tokens,
-        )
-        for table in model_tables(settings, configuration.models)
-    )
-    if watch is not None:
-        models = tuple(WatchedModel(model, watch) for model in models)
-    return Chain(
-        models=models,
-        tally=tally,
-        budgets=configuration.budgets,
-    )
-
-
-def model_tables(
-    settings: Settings, configured: tuple[ModelTable, ...] = ()
-) -> tuple[ModelTable, ...]:
-    """Return the models in the order in which they are asked: the file's, else OPENAI_MODEL's."""
-    return configured or tuple(
-        ModelTable(
-            name=name,
-            base_url=settings.openai_base_url,
-            api_key=settings.openai_api_key,
-            timeout=settings.model_timeout / 2,  # leaves room for one more try
-            budget=settings.model_timeout,
-        )
-        for name in settings.openai_models
-    )
 
 
 def mail_settings(

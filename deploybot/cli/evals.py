@@ -13,8 +13,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from deploybot.bootstrap import Bot, model_tables
+from deploybot.bootstrap import Bot
 from deploybot.config import Settings, read_configuration, read_settings
+from deploybot.configured_models import model_tables
 from deploybot.errors import ConfigError, ThreadNotFoundError
 from deploybot.evals import case, playing, recording, report
 from deploybot.evals.case import Case

@@ -11,8 +11,9 @@ from contextlib import ExitStack, contextmanager, suppress
 import uvicorn
 
 from deploybot import logs
-from deploybot.bootstrap import build_bot, model_tables
+from deploybot.bootstrap import build_bot
 from deploybot.config import Configuration, Settings, read_configuration, read_settings
+from deploybot.configured_models import model_tables
 from deploybot.embedded import EmbeddedServer
 from deploybot.web.app import create_app
 

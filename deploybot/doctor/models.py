@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
 
-from deploybot.bootstrap import model_tables, prompt_builder
+from deploybot.bootstrap import prompt_builder
 from deploybot.config import Configuration, Settings
+from deploybot.configured_models import model_tables
 from deploybot.doctor.asking import ask
 from deploybot.doctor.finding import Finding, ok, warning, wrong
 from deploybot.errors import ModelUnavailableError

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from deploybot.bootstrap import chain, model_tables
 from deploybot.config import read_configuration, read_settings
+from deploybot.configured_models import chain, model_tables
 from deploybot.errors import ConfigError
 from deploybot.models.openai import OpenAIModel
 from deploybot.models.tally import MemoryTally
