@@ -1,12 +1,16 @@
 """Real workers: a running deploy is stopped by a word, and a line goes on past what nobody can read."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 from faults.lean_company import LeanCompany, now
 
+from deploy.locks import Hold
 from deploybot.events import ApiMessageReceived, DeployFailed
+from deploybot.holding import lock_thread
 from deploybot.store import stream_key
+from deploybot.surveys import LOCKS
 from deploybot.thread import Status
 
 SLOW = 'case "$SERVICE" in backend) sleep 60;; esac'
@@ -56,3 +60,24 @@ def test_a_waiting_thread_that_was_tampered_with_keeps_no_other_waiting(
 
     assert company.live("staging", "frontend") != ""
     assert company.store.line("frontend", "staging") == ()
+
+
+def test_the_owner_of_a_forgotten_lock_is_asked_in_the_channel(company: LeanCompany) -> None:
+    forgotten = Hold(
+        service="backend",
+        environment="production",
+        owner="eve",
+        reason="migration",
+        at=now() - timedelta(hours=9),
+    )
+    company.store.append(company.store.load("any"), hold=forgotten)
+
+    company.store.queues.wake("survey", LOCKS)
+    own = lock_thread("backend", "production")
+    company.until(lambda: company.store.load(own).events, "the owner is asked")
+    company.until(lambda: any(key.startswith(own) for key in company.messages()), "in Slack")
+
+    said = next(shapes for key, shapes in company.messages().items() if key.startswith(own))
+    assert len(said) == 1
+    assert "U0EVE" in str(said[0]["blocks"])
+    assert "Still needed?" in said[0]["text"]
