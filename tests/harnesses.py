@@ -3,12 +3,7 @@
 from importlib import import_module
 
 from local_harnesses import CommandHarness, ReleasesHarness, ToldCommandHarness
-from remote_harnesses import (
-    GitHubHarness,
-    KubernetesHarness,
-    PlainGitHubHarness,
-    VercelHarness,
-)
+from remote_harnesses import GitHubHarness, KubernetesHarness, VercelHarness
 from target_harness import Harness
 
 HARNESSES: list[type[Harness]] = [
@@ -16,7 +11,6 @@ HARNESSES: list[type[Harness]] = [
     CommandHarness,
     ToldCommandHarness,
     GitHubHarness,
-    PlainGitHubHarness,
     VercelHarness,
     KubernetesHarness,
 ]

@@ -93,6 +93,9 @@ class Elsewhere(Protocol):
     def launch(self, order: Order, facts: Mapping[str, str]) -> dict[str, str]:
         """Ask for the work, once; return what the place says of it."""
 
+    def announce(self, facts: Mapping[str, str]) -> None:
+        """Tell the place that the work was launched, where people look at it; need not succeed."""
+
     def look(self, work: Work) -> Sight:
         """Tell how the work goes; changes nothing."""
 

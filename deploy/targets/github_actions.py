@@ -93,10 +93,11 @@ class GitHubActions:
         if "tag" in facts:
             inputs["tag"] = facts["tag"]
         run = self._dispatch(inputs)
-        told = {"id": str(run.id), "link": run.html_url} if isinstance(run, WorkflowRun) else {}
-        with suppress(PlaceError):  # it is for people to see; the run itself is what counts
-            self.deployments.mark(facts.get("deployment"), "in_progress", told.get("link", ""))
-        return told
+        return {"id": str(run.id), "link": run.html_url} if isinstance(run, WorkflowRun) else {}
+
+    def announce(self, facts: Mapping[str, str]) -> None:
+        """Set the status of the deployment that was recorded."""
+        self.deployments.mark(facts.get("deployment"), "in_progress", facts.get("link", ""))
 
     def look(self, work: Work) -> Sight:
         """Find the run, and tell its step; of one that failed, the step and the end of its log."""

@@ -12,6 +12,7 @@ from deploy.github import github_answers
 from deploy.target import Live, Order
 
 _SEEN = 100
+_FAILED_IN_A_ROW = 20
 
 
 class Deployments:
@@ -60,9 +61,9 @@ class Deployments:
                 )
 
     def live(self) -> Live | None:
-        """Return the last one that succeeded; None if none is known to have."""
+        """Return the last one that succeeded; None if none of the last ones is known to have."""
         with github_answers("list the deployments"):
-            for deployment, payload in self._ours():
+            for deployment, payload in islice(self._ours(), _FAILED_IN_A_ROW):
                 for status in deployment.get_statuses():
                     if status.state == "success":
                         return Live(

@@ -119,6 +119,9 @@ class KubernetesDeployment:
         self.cluster.change(make)
         return {}
 
+    def announce(self, facts: Mapping[str, str]) -> None:
+        """Tell nobody: the annotations say it already."""
+
     def look(self, work: Work) -> Sight:
         """Tell how the rollout stands; of one that failed, what happened to its pods."""
         there = self.cluster.deployment()

@@ -150,27 +150,32 @@ class Remote(Journaled, Generic[PlaceT]):
             previous=order.plan.previous_sha,
             facts=facts,
         )
+        told: dict[str, str] | None = None
         waited, is_written = 0.0, False
-        while True:
+        while told is None:
             _ask(guard, step)
             try:
                 with self.journal.owned(order.fence) as write:
                     if not is_written:
                         write(intent)
                         is_written = True
-                    self._ask_for_it(order, facts, write)
-                    return
+                    told = self._ask_for_it(order, facts, write)
             except BusyError as error:
                 waited = _wait(error, waited, step, guard)
             except DeniedError as error:
                 raise StepFailedError(step, f"{error} Nothing was launched.") from error
+        with suppress(PlaceError):  # it is for people to see; the work itself is what counts
+            self.there.announce({**facts, **told})
 
     def _ask_for_it(
         self, order: Order, facts: dict[str, str], write: Callable[[Record], None]
-    ) -> None:
-        with suppress(NoAnswerError):  # it may have been heard: it is looked for from now on
+    ) -> dict[str, str]:
+        try:
             told = self.there.launch(order, facts)
-            write(LaunchedRecord(at=self.clock(), approval_id=order.approval_id, facts=told))
+        except NoAnswerError:
+            return {}  # it may have been heard: it is looked for from now on
+        write(LaunchedRecord(at=self.clock(), approval_id=order.approval_id, facts=told))
+        return told
 
     def _before(self, order: Order, step: str) -> dict[str, str]:
         try:

@@ -97,6 +97,9 @@ class VercelProject:
             self.vercel.promote(facts["deployment"])
         return {"link": facts["link"]}
 
+    def announce(self, facts: Mapping[str, str]) -> None:
+        """Tell nobody: Vercel shows its moves by itself."""
+
     def look(self, work: Work) -> Sight:
         """Tell how the last move of the domains stands, if it is ours."""
         project, link = self.vercel.project(), work.facts["link"]
