@@ -41,7 +41,7 @@ def begins_a_turn(thread: Thread) -> bool:
 
 def facts(deployer: Deployer, thread: Thread) -> dict[str, Any]:
     """Return the facts as plain JSON, of the service that was named or the first; {} without."""
-    services = tuple(deployer.catalog.services)
+    services, deployer = tuple(deployer.catalog.services), deployer.at_once()
     asked = thread.standing.asked.casefold()
     named = (service for service in services if service.casefold() in asked)
     service = next(named, services[0] if services else None)

@@ -123,6 +123,61 @@ def test_waiting_for_an_environment_that_verifies_nothing_is_refused(shop):
     assert "nothing would ever be verified" in refused(tables)
 
 
+@pytest.mark.parametrize(
+    ("after", "says"),
+    [
+        ({"backend": ["billing"]}, "no service 'billing'"),
+        ({"backend": ["backend"]}, "come after itself"),
+        ({"backend": ["frontend"], "frontend": ["backend"]}, "come after itself"),
+    ],
+    ids=["unknown", "itself", "a circle"],
+)
+def test_an_order_that_cannot_be_kept_is_refused(shop, after, says):
+    tables = shop.tables()
+    for service, names in after.items():
+        tables["services"][service]["after"] = names
+
+    assert says in refused(tables)
+
+
+def test_checks_can_be_required_only_of_a_repository_that_github_knows(shop):
+    tables = shop.tables()
+    tables["environments"]["production"]["required_checks"] = ["build"]
+
+    assert "owner/name in repositories.shop.github" in refused(tables)
+    tables["repositories"]["shop"]["url"] = "https://git.example.com/example/shop.git"
+    assert Catalog.model_validate(tables).repositories["shop"].github_name == "example/shop"
+
+
+def test_a_freeze_is_read_in_the_time_zone_of_its_environment(shop):
+    tables = shop.tables()
+    weekend = {"begins": "fri 15:00", "ends": "mon 08:00", "reason": "rest"}
+    place = tables["environments"]["production"]
+    place["time_zone"] = "Europe/Berlin"
+    place["freezes"] = [weekend, weekend | {"time_zone": "UTC"}]
+
+    freezes = Catalog.model_validate(tables).environments["production"].freezes
+
+    assert [freeze.time_zone for freeze in freezes] == ["Europe/Berlin", "UTC"]
+    place["freezes"] = [weekend | {"except_services": ["billing"]}]
+    assert "no service 'billing' there" in refused(tables)
+
+
+def test_rules_that_are_asked_again_before_a_start_make_no_open_request_stale(shop):
+    before = shop.catalog().config_hash("backend", "production")
+    tables = shop.tables()
+    tables["services"]["backend"]["risky"] = ["**/migrations/**"]
+    tables["environments"]["production"] |= {
+        "freezes": [{"begins": "18:00", "ends": "08:00", "reason": "nights"}],
+        "max_commits": 5,
+        "over_max_commits": "refuse",
+    }
+
+    assert Catalog.model_validate(tables).config_hash("backend", "production") == before
+    tables["environments"]["production"]["confirm"] = True
+    assert Catalog.model_validate(tables).config_hash("backend", "production") != before
+
+
 def test_the_hash_changes_with_everything_that_decides_and_with_nothing_else(shop):
     before = shop.catalog().config_hash("backend", "production")
 
