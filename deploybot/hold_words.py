@@ -14,6 +14,9 @@ from deploy.moments import parse_start
 from deploybot.hold_phrases import written
 from deploybot.next_step import DoneForNow, ListHolds, NextStep, PlaceHold, ReleaseHold
 
+LONGEST = 1000
+"""Letters of the longest message that is read at all."""
+
 _NAME = r"[a-z0-9][a-z0-9_-]*"
 _PLACE = (
     rf"(?:the )?(?P<service>{_NAME}|(?:all|everything))(?: service)?"
@@ -65,6 +68,9 @@ _IN_WORDS = {
 
 def read(text: str, by: str, at: datetime, catalog: Catalog) -> NextStep | None:
     """Return what a message that `by` wrote at this time means for locks; None when it is not about them."""
+    if len(text) > LONGEST:
+        begins = _BEGINS_LIKE_ONE.match(text[:LONGEST].lstrip())
+        return DoneForNow(message=f"{_NOT_READ} Say it shorter.") if begins else None
     plain = _plain(text)
     if _ASKS.fullmatch(plain):
         return ListHolds()

@@ -26,6 +26,9 @@ from deploybot.thread import Status, Thread
 SERVICE = "service:"
 """What the id of a service begins with, which an operator gave a token of its own."""
 
+LONGEST = 1000
+"""Letters of the longest message that can say nothing but stop."""
+
 _STOP = re.compile(
     r"(?:please,? )?(?:stop|cancel|abort|halt)"
     r"(?: (?:it|that|this|everything|(?:the |this |that )?(?:deploy(?:ment)?s?|roll[ -]?back|release)))?"
@@ -93,6 +96,8 @@ def may_stop(request: ApprovalRequest, by: str, people: People) -> Refusal | Non
 
 def said(thread: Thread, message: Message, people: People) -> tuple[Event, ...]:
     """Return what a message comes to, besides being heard, that says nothing but stop."""
+    if len(message.text) > LONGEST:
+        return ()
     found = _STOP.fullmatch(" ".join(message.text.split()))
     if found is None or (isinstance(message, ApiMessageReceived) and message.dry_run):
         return ()

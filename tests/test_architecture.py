@@ -22,6 +22,7 @@ LONGER = {
     "deploybot/demo/company.py": "everything that the demo starts, and in which order it ends",
     "deploybot/demo/play.py": "the whole story, line by line",
     "deploybot/events.py": "a class an event, and nothing else",
+    "deploybot/memory.py": "every promise of the store's port, in memory",
     "deploybot/outbox.py": "what people are told, a case an event",
     "deploybot/pipeline.py": "what plain code chooses, from the push to the roll back",
     "deploybot/store.py": "every promise of the store's port, on Redis",

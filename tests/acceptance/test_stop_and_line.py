@@ -7,7 +7,7 @@ import pytest
 from faults.lean_company import LeanCompany, now
 
 from deploy.locks import Hold
-from deploybot.events import ApiMessageReceived, DeployFailed
+from deploybot.events import ApiMessageReceived, DeployFailed, LinedUp
 from deploybot.holding import lock_thread
 from deploybot.store import stream_key
 from deploybot.surveys import LOCKS
@@ -35,6 +35,13 @@ def stands(company: LeanCompany, thread: str, status: Status) -> None:
 def test_a_running_deploy_is_stopped_by_a_word_and_nothing_goes_live(company: LeanCompany) -> None:
     says(company, "t1", "deploy backend v1.0.0 to staging", by="eve")
     company.until(company.begun, "the deploy begins")
+
+    says(company, "t2", "deploy backend v1.1.0 to staging", by="ann")
+    stands(company, "t2", Status.IN_LINE)
+    waits = company.store.load("t2").events[-1]
+    assert isinstance(waits, LinedUp)
+    assert waits.why.startswith("eve's operation")
+    company.inbox.cancel("t2", by="ann", delivery="c1")
 
     says(company, "t1", "stop: wrong tag", by="ben")
     stands(company, "t1", Status.DONE)

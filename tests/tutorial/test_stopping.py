@@ -85,6 +85,12 @@ def test_words_that_only_begin_with_stop_stop_nothing(scheduled):
     assert scheduled.thread.status is Status.APPROVED
 
 
+def test_a_megabyte_that_begins_with_stop_is_no_stop(scheduled):
+    scheduled.person_says("stop: " + "." * 1_000_000 + "x")
+
+    assert scheduled.thread.status is Status.APPROVED
+
+
 def test_what_runs_stops_before_its_next_step(story):
     running(story, lambda: story.person_says("stop", by="ben"))
 

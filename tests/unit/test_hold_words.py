@@ -1,5 +1,6 @@
 """What a message means for locks: the forms, the near misses, and what is about something else."""
 
+import time
 from datetime import UTC, datetime
 
 import pytest
@@ -95,6 +96,17 @@ def test_a_near_miss_changes_nothing_and_shows_the_form(text, says):
 )
 def test_what_is_about_something_else_is_left_to_others(text):
     assert means(text) is None
+
+
+@pytest.mark.parametrize("fill", [",", " ", "lock ", "1 ", "-", "a", "`"])
+@pytest.mark.parametrize("head", ["lock ", "lock backend on production for ", "x", "take over a"])
+def test_a_message_of_a_megabyte_takes_no_time(head, fill):
+    began = time.perf_counter()
+
+    means(head + fill * (1_000_000 // len(fill)) + "!x")
+    means(head + fill * (900 // len(fill)) + "!x")
+
+    assert time.perf_counter() - began < 0.5
 
 
 def test_without_any_environment_nothing_breaks():
