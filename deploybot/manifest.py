@@ -11,6 +11,8 @@ SCOPES = (
 )
 EVENTS = ("app_mention", "message.channels", "message.groups", "message.im")
 PATH = "/slack/events"
+SIGN_IN = "/sign-in/slack/callback"
+"""Where Slack sends people back to who sign in to the pages with it."""
 
 
 def manifest(url: str | None) -> dict[str, Any]:
@@ -19,6 +21,7 @@ def manifest(url: str | None) -> dict[str, Any]:
     Without a url the app listens over Socket Mode, and needs an app-level token.
     """
     here = {"request_url": url.rstrip("/") + PATH} if url else {}
+    back = {"redirect_urls": [url.rstrip("/") + SIGN_IN]} if url else {}
     return {
         "_metadata": {"major_version": 1, "minor_version": 1},
         "display_information": {
@@ -34,7 +37,7 @@ def manifest(url: str | None) -> dict[str, Any]:
             },
             "bot_user": {"display_name": "deploybot", "always_online": True},
         },
-        "oauth_config": {"scopes": {"bot": list(SCOPES)}},
+        "oauth_config": {**back, "scopes": {"bot": list(SCOPES)}},
         "settings": {
             "event_subscriptions": {**here, "bot_events": list(EVENTS)},
             "interactivity": {"is_enabled": True, **here},

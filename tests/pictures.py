@@ -1,4 +1,4 @@
-"""Takes the README's pictures: a real company, real deploys, and a browser that looks at them.
+"""Takes the pictures of the README and of docs/pages.md: a real company, real deploys, and a browser that looks at them.
 
 Run by `make pictures`, as `python tests/pictures.py docs/pictures`.
 """
@@ -44,6 +44,17 @@ class Album:
         with self.window.of(self.company.access.people[person], **context) as page:
             yield page
 
+    @contextmanager
+    def in_browser(self, **context: Any) -> Iterator[Page]:
+        """Look at the bot's own pages, signed in as Ben."""
+        opened = self.window.browser.new_context(**context)
+        page = opened.new_page()
+        page.goto(self.company.access.bot)
+        page.get_by_role("button", name="Ben").click()
+        page.get_by_role("link", name="Ben: sign out").wait_for()
+        yield page
+        opened.close()
+
     def take(self, page: Page, name: str) -> None:
         """Take a picture of what the page shows now, once nothing moves any more."""
         take(self.folder, page, name)
@@ -74,6 +85,7 @@ def a_good_release(album: Album, sha: str) -> None:
         second = card_of(ben, "Deploy backend to production", sha)
         expect(second.get_by_role("button", name="Approve")).to_be_visible()
         on_a_phone(album, sha)
+        on_the_pages(album, sha)
         by_mail(album)
     with album.as_person("ann", **WIDE) as ann:
         for service in ("backend", "frontend"):
@@ -103,6 +115,32 @@ def by_mail(album: Album) -> None:
         letter = ben.frame_locator("iframe")
         expect(letter.get_by_role("link", name="Approve by reply")).to_be_visible()
         album.take(ben, "mail")
+
+
+def on_the_pages(album: Album, sha: str) -> None:
+    """Take the pages while a request is open, as Ben sees them in his browser and on his phone."""
+    bot = album.company.access.bot
+    with album.in_browser(**DESK) as ben:
+        ben.goto(f"{bot}/waiting")
+        ben.get_by_role("link", name="Deploy backend to production").first.click()
+        expect(ben.get_by_role("button", name="Approve")).to_be_visible()
+        thread = ben.url
+        ben.set_viewport_size({"width": 1200, "height": 1060})
+        album.take(ben, "page-thread")
+        ben.set_viewport_size(DESK["viewport"])
+        ben.goto(bot)
+        expect(ben.get_by_role("link", name=f"Deploy SHA {sha[:7]}")).to_be_visible()
+        album.take(ben, "page-threads")
+        ben.goto(f"{thread}/events/5")
+        expect(ben.get_by_role("heading", name="was shown")).to_be_visible()
+        album.take(ben, "page-event")
+        ben.goto(f"{bot}/environments")
+        expect(ben.get_by_role("heading", name="production")).to_be_visible()
+        album.take(ben, "page-environments")
+    with album.in_browser(**PHONE, color_scheme="dark") as phone:
+        phone.goto(thread)
+        expect(phone.get_by_role("heading", level=1)).to_be_visible()
+        album.take(phone, "page-phone")
 
 
 def a_bad_release(album: Album, sha: str) -> None:

@@ -85,7 +85,7 @@ class SlackSignIn:
             self._redis.set(_key(state), json.dumps(trip), px=AWAY)
         asked = {
             "response_type": "code",
-            "scope": "openid profile email",
+            "scope": "openid profile",
             "client_id": self._client_id,
             "redirect_uri": self._redirect,
             "state": state,
