@@ -16,6 +16,12 @@ WAIT_SECONDS = 60.0
 _NEVER_STOOD = (NewConnectionError, ConnectTimeoutError, requests.ConnectTimeout)
 
 
+def one_line(text: str) -> str:
+    """Return what others wrote as one line of at most 300 printable characters."""
+    words = " ".join(text.split())
+    return "".join(letter for letter in words if letter.isprintable())[:300]
+
+
 def refused(
     who: str, doing: str, status: int, headers: Mapping[str, str], said: object
 ) -> BusyError | DeniedError | NoAnswerError:
@@ -27,7 +33,7 @@ def refused(
         return busy(who, doing, headers)
     if status >= 500 or status < 400:
         return NoAnswerError(f"{who} could not say whether it did {doing} ({status}).")
-    reason = str(said or "no reason").strip()[:300].rstrip(".")
+    reason = one_line(str(said or "no reason")).rstrip(".")
     return DeniedError(f"{who} refused to {doing} ({status}): {reason}.", status)
 
 

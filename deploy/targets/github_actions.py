@@ -8,6 +8,7 @@ from github.WorkflowJob import WorkflowJob
 from github.WorkflowRun import WorkflowRun
 
 from deploy import process
+from deploy.answers import one_line
 from deploy.errors import DeniedError, PlaceError
 from deploy.github import GitHub, github_answers
 from deploy.plan import SHORT, Action, PlannedStep
@@ -159,7 +160,8 @@ class GitHubActions:
             if log:
                 return tuple(process.plain(line) for line in log)
         return tuple(
-            f"{step.name}: {step.conclusion or step.status}" for step in bad[0].steps or ()
+            one_line(f"{step.name}: {step.conclusion or step.status}")
+            for step in bad[0].steps or ()
         )
 
 
@@ -178,14 +180,14 @@ def _step_of(run: WorkflowRun, jobs: list[WorkflowJob]) -> str:
     for job in jobs:
         if job.status == "in_progress":
             names = [step.name for step in job.steps or () if step.status == "in_progress"]
-            return " / ".join([job.name, *names[:1]])
+            return one_line(" / ".join([job.name, *names[:1]]))
     waits = {"queued": "waiting for a runner", "waiting": "waiting for GitHub's own approval"}
     return waits.get(run.status, run.status)
 
 
 def _failed_step(job: WorkflowJob) -> str:
     names = [s.name for s in job.steps or () if s.conclusion not in (*_GOOD, None)]
-    return " / ".join([job.name, *names[:1]])
+    return one_line(" / ".join([job.name, *names[:1]]))
 
 
 def _mark(run: WorkflowRun, jobs: list[WorkflowJob]) -> str:

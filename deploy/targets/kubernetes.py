@@ -17,13 +17,7 @@ from deploy.target import Live, Order, Site
 from deploy.targets.elsewhere import Going, Over, Sight, Unseen, Work
 from deploy.targets.image import Images, image_before
 from deploy.targets.kubernetes_api import Cluster
-from deploy.targets.kubernetes_rollout import (
-    annotation,
-    image_of,
-    stand_of,
-    told,
-    troubles,
-)
+from deploy.targets.kubernetes_rollout import annotation, image_of, stand_of, told, troubles
 from deploy.targets.remote import Remote
 
 TAIL_LINES = 20
@@ -110,8 +104,13 @@ class KubernetesDeployment:
         }
         cause = f"deploybot: {plan.action.replace('_', ' ')} of {plan.sha[:SHORT]}"
 
-        def make(there: V1Deployment) -> dict[str, Any]:
-            self._may_act(there, order)
+        def make(there: V1Deployment) -> dict[str, Any] | None:
+            if annotation(there, "operation") == order.approval_id:
+                return None
+            try:
+                self._may_act(there, order)
+            except OldFenceError as error:
+                raise DeniedError(str(error), 409) from error
             if image_of(there, self.container) != facts["previous_image"]:
                 raise DeniedError("Somebody else gave it another image just now.", 409)
             return self._patch(facts["image"], notes, cause)

@@ -9,6 +9,8 @@ from kubernetes.client.models.v1_deployment import V1Deployment
 from kubernetes.client.models.v1_deployment_status import V1DeploymentStatus
 from kubernetes.client.models.v1_pod import V1Pod
 
+from deploy.answers import one_line
+
 
 @dataclass(frozen=True)
 class Stand:
@@ -41,7 +43,7 @@ def stand_of(deployment: V1Deployment) -> Stand:
     late = [c for c in status.conditions or [] if c.reason == "ProgressDeadlineExceeded"]
     if late:
         said = late[0].message or "its deadline for progress is over"
-        return Stand(done=False, failed=True, says=said.rstrip("."))
+        return Stand(done=False, failed=True, says=one_line(said).rstrip("."))
     if spec.paused:
         return _going("paused on the cluster")
     return _pods_stand(status, 1 if spec.replicas is None else spec.replicas)
@@ -69,7 +71,7 @@ def troubles(pods: Iterable[V1Pod]) -> Iterator[tuple[str, str]]:
                 continue
             if state.waiting is not None and state.waiting.reason != "ContainerCreating":
                 said = f"{state.waiting.reason}: {state.waiting.message or ''}"
-                yield name, said.rstrip(": ")
+                yield name, one_line(said).rstrip(": ")
             elif state.terminated is not None and state.terminated.exit_code:
                 yield name, f"ended with exit code {state.terminated.exit_code}"
 
@@ -78,7 +80,7 @@ def told(events: Iterable[CoreV1Event]) -> Iterator[str]:
     """Yield the warnings among events, in a line each."""
     for event in events:
         if event.type == "Warning":
-            yield f"{event.reason}: {(event.message or '').strip()}"
+            yield one_line(f"{event.reason}: {event.message or ''}")
 
 
 def _going(says: str) -> Stand:

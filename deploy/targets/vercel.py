@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
+from deploy.answers import one_line
 from deploy.errors import DeniedError, Refusal, RefusedError, TargetError
 from deploy.plan import SHORT, Action, PlannedStep
 from deploy.records import Record, SwitchedRecord
@@ -132,8 +133,8 @@ class VercelProject:
         if request.jobStatus == "failed":
             builds = self.vercel.builds(work.sha)
             build = next((b for b in builds if b.uid == work.facts["deployment"]), None)
-            why = build.aliasError.message if build and build.aliasError else ""
-            stand = [f"{one.alias}: {one.status}" for one in self.vercel.aliases()]
+            why = one_line(build.aliasError.message) if build and build.aliasError else ""
+            stand = [one_line(f"{one.alias}: {one.status}") for one in self.vercel.aliases()]
             return Over(
                 ok=False,
                 link=link,

@@ -50,6 +50,7 @@ class KubernetesApi(LoopbackApi):
     def __init__(self) -> None:
         super().__init__()
         self.takes, self.says, self.fails = 2, False, False
+        self.trouble = TROUBLE
         self.rollouts: list[Rollout] = []
         self.live = "registry.example/backend:by-hand"
         self._deployment: dict[str, Any] = {
@@ -226,7 +227,7 @@ class KubernetesApi(LoopbackApi):
             "involvedObject": about,
             "type": "Warning",
             "reason": "BackOff",
-            "message": TROUBLE,
+            "message": self.trouble,
         }
         return [event]
 

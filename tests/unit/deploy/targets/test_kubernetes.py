@@ -9,6 +9,7 @@ import yaml
 from elsewhere_orders import A, B, C, Yard
 from kubernetes_api.server import TOKEN, KubernetesApi
 from loopback_api import Answer, Asked
+from shop import free
 from target_harness import followed
 
 from deploy.connections import Connections
@@ -20,7 +21,8 @@ from deploy.errors import (
     SeenApprovalError,
     TargetError,
 )
-from deploy.target import Began, Ended, NeverBegan, Running
+from deploy.run import run
+from deploy.target import Began, Ended, NeverBegan, Progress, Running, StepStarted
 
 DIGEST = "sha256:" + "5" * 64
 
@@ -248,6 +250,30 @@ def test_the_cluster_itself_refuses_what_the_journal_has_lost(api, yard):
         yard.begun(order.model_copy(update={"approval_id": "other", "plan": again}))
 
     assert len(api.rollouts) == 1
+
+
+def test_an_order_that_was_overtaken_elsewhere_changes_nothing(api, yard):
+    order = yard.order(A)
+
+    def overtaken(told: Progress) -> None:
+        if told == StepStarted("set-image"):
+            api._merge({"metadata": {"annotations": {"deploybot/fence": "99"}}})
+
+    outcome = run(yard.target, order, guard=free, progress=overtaken)
+
+    assert (outcome.outcome, outcome.step) == ("failed", "set-image")
+    assert outcome.error.startswith("Operation number 1 is not newer than 99")
+    assert api.rollouts == []
+
+
+def test_what_a_cluster_says_is_shown_on_one_line_without_what_nobody_can_see(api, yard):
+    yard.done(yard.order(A))
+    api.fails = True
+    api.trouble = "one\n\x1b[31mtwo\u202e three"
+
+    found = yard.done(yard.order(B))
+
+    assert found.tail[-1] == "BackOff: one [31mtwo three"
 
 
 def test_a_stop_that_was_not_heard_is_asked_again_and_undoes_once(api, yard):
