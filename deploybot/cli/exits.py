@@ -37,7 +37,7 @@ SAYS: dict[Exit, str] = {
     Exit.REFUSED: "Refused, or not possible now; the sentence on standard error says why.",
     Exit.USAGE: "The command or a setting is wrong; nothing was sent.",
     Exit.DENIED: "Denied, expired or cancelled; nothing was deployed.",
-    Exit.NEEDS_PEOPLE: "An approval or an answer is waited for, or the thread is paused.",
+    Exit.NEEDS_PEOPLE: "Others must move: an approval, an answer or its turn is waited for, or it is paused.",
     Exit.DEPLOY_FAILED: "A deploy ran and failed; `show` says at which step, and what is live.",
     Exit.OUTCOME_UNKNOWN: "A deploy's outcome is not known; nothing starts there until it is settled.",
     Exit.STILL_RUNNING: "`--timeout` ran out; the thread goes on.",
@@ -47,7 +47,12 @@ SAYS: dict[Exit, str] = {
 _CHANGES = ("deploy", "roll_back", "start")
 """How the intents begin that change what is live."""
 _AS_WISHED = "already_live"
-_WAITS_FOR_PEOPLE = (Status.AWAITING_APPROVAL, Status.AWAITING_INPUT, Status.PAUSED)
+_WAITS_FOR_OTHERS = (
+    Status.AWAITING_APPROVAL,
+    Status.AWAITING_INPUT,
+    Status.IN_LINE,
+    Status.PAUSED,
+)
 
 
 def exit_of(thread: Thread, since: int = 0) -> Exit:
@@ -66,7 +71,7 @@ def exit_of_status(status: Status) -> Exit:
     """Return what a thread has come to, as far as its status alone can tell."""
     if status is Status.OUTCOME_UNKNOWN:
         return Exit.OUTCOME_UNKNOWN
-    if status in _WAITS_FOR_PEOPLE:
+    if status in _WAITS_FOR_OTHERS:
         return Exit.NEEDS_PEOPLE
     return Exit.DONE if status is Status.DONE else Exit.STILL_RUNNING
 

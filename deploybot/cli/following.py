@@ -27,6 +27,7 @@ RESTS = (
     Status.DONE,
     Status.AWAITING_APPROVAL,
     Status.AWAITING_INPUT,
+    Status.IN_LINE,
     Status.PAUSED,
     Status.OUTCOME_UNKNOWN,
 )

@@ -23,6 +23,7 @@ _DOING = {
     Status.SLEEPING: "asleep until its time comes",
     Status.AWAITING_APPROVAL: "waiting for an approver",
     Status.AWAITING_INPUT: "waiting for an answer",
+    Status.IN_LINE: "waiting in line",
     Status.OUTCOME_UNKNOWN: "waiting for somebody to settle the outcome",
 }
 
@@ -135,7 +136,7 @@ class Watch:
             said = {"id": mirror.thread.id, "status": mirror.status, "exit_code": int(code)}
             self._terminal.json_line(said)
         elif code is Exit.NEEDS_PEOPLE:
-            self._terminal.note(f"It waits for people: deploybot show {mirror.thread.id} --follow")
+            self._terminal.note(f"It waits for others: deploybot show {mirror.thread.id} --follow")
         return code
 
     def _timed_out(self) -> Exit:
