@@ -7,7 +7,7 @@ from fastapi.responses import JSONResponse
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.responses import Response
 
-from deploybot.errors import ThreadNotFoundError
+from deploybot.errors import OperatorError, ThreadNotFoundError
 from deploybot.events import EVENT
 from deploybot.ports import EnvironmentRow
 from deploybot.thread import Status, Thread
@@ -76,16 +76,23 @@ class Reading:
 
 async def _messages(items: AsyncIterator[Item]) -> AsyncIterator[ServerSentEvent]:
     yield ServerSentEvent(retry=RETRY_MS, comment="what happened, then what happens")
-    async for item in items:
-        match item:
-            case Happened(seq=seq, event=event):
-                yield ServerSentEvent(id=str(seq), data=EVENT.dump_json(event).decode())
-            case Stands(status=status, length=length):
-                where = json.dumps({"status": status, "length": length})
-                yield ServerSentEvent(event="status", data=where)
-            case Progressed(operation=operation, entry=entry):
-                line = json.dumps({"operation": operation, **entry}, default=str)
-                yield ServerSentEvent(event="progress", data=line)
+    try:
+        async for item in items:
+            yield _message(item)
+    except OperatorError as error:  # the thread no longer verifies: nobody may go on from it
+        yield ServerSentEvent(event="problem", data=json.dumps({"detail": str(error)}))
+
+
+def _message(item: Item) -> ServerSentEvent:
+    match item:
+        case Happened(seq=seq, event=event):
+            return ServerSentEvent(id=str(seq), data=EVENT.dump_json(event).decode())
+        case Stands(status=status, length=length):
+            where = json.dumps({"status": status, "length": length})
+            return ServerSentEvent(event="status", data=where)
+        case Progressed(operation=operation, entry=entry):
+            line = json.dumps({"operation": operation, **entry}, default=str)
+            return ServerSentEvent(event="progress", data=line)
 
 
 def _place(row: EnvironmentRow) -> Place:

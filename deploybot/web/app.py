@@ -68,12 +68,15 @@ def deps_of(bot: Bot) -> Deps:
 
 def _callers(bot: Bot) -> Callers:
     settings = bot.settings
+    file = TokenFile(settings.tokens_file) if settings.tokens_file else None
+    if file:
+        file.tokens()  # what is wrong with it is told at the start
     return Callers(
         pairs={
             hash_of(token.get_secret_value()): person
             for person, token in settings.api_tokens.items()
         },
-        file=TokenFile(settings.tokens_file) if settings.tokens_file else None,
+        file=file,
         now=bot.clock.now,
     )
 

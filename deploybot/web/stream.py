@@ -20,8 +20,15 @@ PROGRESS_LOOKS = 4
 """At every so many looks the progress of the deploys that run is read."""
 RECHECK_LOOKS = 50
 """After this many looks each followed thread is read again, should the store's clock have gone back."""
+MOST_FOLLOWERS = 800
+"""More would use up the connections that a process may have open."""
 AWAY_SECONDS = 1.0
 """How long to leave a store alone that does not answer."""
+
+
+class TooManyFollowersError(OperatorError):
+    """As many follow here as this process can bear."""
+
 
 logger = logging.getLogger(__name__)
 
@@ -117,9 +124,13 @@ class Stream:
     while nobody follows.
     """
 
-    def __init__(self, store: Watched, *, every: float = LOOK_SECONDS) -> None:
+    def __init__(
+        self, store: Watched, *, every: float = LOOK_SECONDS, most: int = MOST_FOLLOWERS
+    ) -> None:
         self._store = store
         self._every = every
+        self._most = most
+        self._followers = 0
         self._followed: dict[str, _Followed] = {}
         self._lists: set[asyncio.Queue[str]] = set()
         self._hurry = asyncio.Event()
@@ -131,8 +142,9 @@ class Stream:
     async def follow(self, thread_id: str, after: int = 0) -> AsyncGenerator[Item, None]:
         """Return what happened behind event number `after`, then what happens, without an end.
 
-        Every event comes once and in order. Raises ThreadNotFoundError, TamperedError, or
-        IndexError when the thread has no event `after`. Close it, or leave it to the loop to.
+        Every event comes once and in order. Raises ThreadNotFoundError, TamperedError,
+        TooManyFollowersError, or IndexError when the thread has no event `after`. Close it, or
+        leave it to the loop to.
         """
         items = self._items(thread_id, after)
         await anext(items)  # joins, so that what is wrong is told before anything is sent
@@ -184,12 +196,18 @@ class Stream:
 
     @contextmanager
     def _joined(self, thread_id: str) -> Iterator[_Followed]:
+        if self._followers >= self._most:
+            raise TooManyFollowersError(
+                f"{self._followers} follow threads here already; nothing was lost. Try again later."
+            )
+        self._followers += 1
         followed = self._followed.setdefault(thread_id, _Followed(Thread(thread_id)))
         followed.followers += 1
         self._look_soon()
         try:
             yield followed
         finally:
+            self._followers -= 1
             followed.followers -= 1
             if not followed.followers and self._followed.get(thread_id) is followed:
                 del self._followed[thread_id]

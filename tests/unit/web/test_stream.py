@@ -9,10 +9,11 @@ from deploybot.errors import StoreUnavailableError, TamperedError, ThreadNotFoun
 from deploybot.events import ApiMessageReceived, Finished
 from deploybot.memory import MemoryStore
 from deploybot.thread import Thread
-from deploybot.web.stream import Happened, Stream, _Followed
+from deploybot.web.stream import Happened, Stream, TooManyFollowersError, _Followed
 
 NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 WITHIN = 10.0
+FINISHED = Finished(at=NOON, by="agent:deploy", message="done")
 
 
 class CountingStore(MemoryStore):
@@ -144,6 +145,33 @@ def test_a_store_that_was_away_is_followed_on(store, stream):
     assert asyncio.run(scene()) == [(2, "two")]
 
 
+def test_no_more_follow_than_a_process_can_bear(store):
+    stream = Stream(store, every=0.01, most=2)
+    grow(store, "t1", "one")
+
+    async def scene() -> None:
+        both = [await stream.follow("t1") for _ in range(2)]
+        with pytest.raises(TooManyFollowersError, match="2 follow"):
+            await stream.follow("t1")
+        await both[0].aclose()
+        await heard(await stream.follow("t1"), 1)
+
+    asyncio.run(scene())
+
+
+def test_whoever_follows_a_thread_that_stops_verifying_is_told(store, stream):
+    async def scene() -> None:
+        grow(store, "t1", "one")
+        items = await stream.follow("t1")
+        await heard(items, 1)
+        store.is_broken = True
+        MemoryStore.append(store, MemoryStore.refresh(store, Thread("t1")), FINISHED)
+        with pytest.raises(TamperedError):
+            await heard(items, 5)
+
+    asyncio.run(scene())
+
+
 def test_a_thread_that_nobody_has_started_is_not_followed(stream):
     with pytest.raises(ThreadNotFoundError, match="no thread 't9'"):
         asyncio.run(stream.follow("t9"))
@@ -195,7 +223,7 @@ def test_a_finished_thread_stays_followed(store, stream):
         grow(store, "t1", "one")
         items = await stream.follow("t1")
         await heard(items, 1)
-        store.append(store.load("t1"), Finished(at=NOON, by="agent:deploy", message="done"))
+        store.append(store.load("t1"), FINISHED)
         grow(store, "t1", "again")
         return await heard(items, 1)
 
