@@ -37,6 +37,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _say_refused(options, error.reason_code, str(error))
     except (DeployError, OSError) as error:
         return _say_refused(options, "", str(error))
+    except KeyboardInterrupt:
+        text = "Interrupted in the middle. Look at `status`; `unlock` gives up what has no end."
+        sys.stderr.write(f"{text}\n")
+        return shell.UNKNOWN
     return code
 
 

@@ -266,6 +266,20 @@ def test_an_interrupt_stops_at_the_next_safe_step_and_says_so(desk):
     assert unfinished(desk.look.target("backend", "staging")) is None
 
 
+def test_a_second_interrupt_stops_at_once_and_says_what_to_do(desk):
+    desk.builds("sh", "-c", "trap '' TERM; " + SLOW)
+    process = desk.start("run", "backend", "v1.1.0", "staging", "--yes")
+    until((desk.folder / "started").exists, "the build")
+
+    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGINT)
+    out, said = process.communicate(timeout=30)
+
+    assert "Traceback" not in said
+    assert process.returncode in (3, 4)  # the second one may find that the first was quick
+    assert "Interrupted in the middle" in said or "interrupted at the keyboard" in out
+
+
 def test_what_died_in_the_middle_blocks_until_it_is_given_up(desk, capsys):
     desk.builds("sh", "-c", SLOW)
     process = desk.start("run", "backend", "v1.1.0", "staging", "--yes")
