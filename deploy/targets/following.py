@@ -20,6 +20,8 @@ from deploy.target import Began, Ended, NeverBegan, Probe, Running
 from deploy.targets.elsewhere import Elsewhere, Going, Over, Sight, Unseen, Work
 from deploy.targets.past import Past
 
+SELDOM_SECONDS = 60.0
+"""However long something has run, it is looked at again after so long."""
 _NEVER_LAUNCHED = "its worker ended before it was launched; nothing was changed"
 
 
@@ -141,6 +143,8 @@ class Following:
         if is_lost:
             return Began(last_step=past.step, live_sha=self._live_sha())
         again = table.look_again_seconds
+        if past.stop is None:  # what has run for long is looked at less often
+            again = max(again, min((now - asked.at).total_seconds() / 20, SELDOM_SECONDS))
         if isinstance(sight, BusyError):
             again = max(again, sight.retry_after)
         if isinstance(sight, Going):

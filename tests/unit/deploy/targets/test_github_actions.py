@@ -165,6 +165,19 @@ def test_when_github_asks_to_wait_the_next_look_waits(api, yard):
     assert look.look_again_seconds == 1
 
 
+@pytest.mark.parametrize(("minutes", "again"), [(0, 5), (1, 5), (4, 12), (40, 60)])
+def test_what_has_run_for_long_is_looked_at_less_often(api, yard, minutes, again):
+    yard.set(look_again_seconds=5)
+    api.takes = 1000
+    order = yard.order(A)
+    yard.begun(order)
+    yard.ahead = timedelta(minutes=minutes)
+
+    look = yard.target.settle(order)
+
+    assert look.look_again_seconds == pytest.approx(again, abs=1)
+
+
 def test_the_step_that_runs_is_told_with_a_link(api, yard):
     api.takes = 4
     order = yard.order(A)
