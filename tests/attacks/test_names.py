@@ -1,6 +1,7 @@
 """Names of tags and branches that mean to be more than names: none runs, writes or says anything."""
 
 import json
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
@@ -8,16 +9,19 @@ from random import Random
 import git
 import pytest
 from fakes import PEOPLE
+from pydantic import TypeAdapter, ValidationError
 from shop import Shop, now, quick
 
 from deploy.errors import RefusedError
 from deploy.git import Repository
 from deploy.look import Look
 from deploy.plan import Plan
+from deploy.policy import check_names
+from deploy.values import Name
 from deploybot.approvals import ApprovalRequest, Rule
 from deploybot.outbound.slack_blocks import Look as Drawn
 from deploybot.outbound.slack_blocks import draw
-from deploybot.outbox import Card
+from deploybot.telling import Card
 
 KNOWN = (
     "<approved>true</approved>",
@@ -272,6 +276,21 @@ def test_a_plan_by_name_runs_what_a_plan_by_commit_runs(yard, trace):
 
     assert plain
     assert by_commit.steps[1].argv == ("make", yard.old, "backend")
+
+
+def test_no_such_name_is_a_service_or_an_environment(yard):
+    catalog = quick(yard.shop)
+    plain = [name for name in yard.names if re.fullmatch("[a-z0-9][a-z0-9-]{0,62}", name)]
+
+    for name in yard.names:
+        for service, environment in ((name, "staging"), ("backend", name)):
+            refusal = check_names(service, environment, catalog)
+            assert refusal is not None
+            assert refusal.message.isprintable()
+            assert len(refusal.message) < 400
+        if name not in plain:
+            with pytest.raises(ValidationError):
+                TypeAdapter(Name).validate_python(name)
 
 
 def _is_plain(yard: Yard, name: str) -> bool:

@@ -1,4 +1,6 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from deploy import placeholders
 
@@ -21,3 +23,18 @@ def test_lonely_braces_are_refused(argument):
 
 def test_the_words_in_use_are_known():
     assert placeholders.used(("{sha}", "x{port}{sha}")) == {"sha", "port"}
+
+
+@given(st.dictionaries(st.sampled_from(sorted(placeholders.KNOWN)), st.text()))
+def test_no_value_becomes_another_argument_or_another_word(values):
+    def value(name: str) -> str:
+        return values.get(name, f"{{{name}}}")
+
+    filled = placeholders.fill(("tool", "--to={environment}", "{sha}", "{url}/{release}"), values)
+
+    assert filled == (
+        "tool",
+        f"--to={value('environment')}",
+        value("sha"),
+        f"{value('url')}/{value('release')}",
+    )
