@@ -18,7 +18,7 @@ from shop import ROOT, Shop, free_ports
 from deploybot.__main__ import main
 from deploybot.demo.waiting import answers, until
 
-TOKENS = {who: f"a-token-of-{who}-alone" for who in ("ann", "ben", "eve")}
+TOKENS = {who: f"a-token-of-{who}-alone" for who in ("ann", "ben", "eve", "mia")}
 PATIENCE = 40.0
 
 
@@ -135,6 +135,8 @@ name = "Ann"
 name = "Ben"
 [people.eve]
 name = "Eve"
+[people.mia]
+name = "Mia"
 
 [repositories.shop]
 path = "{repository}"
@@ -154,8 +156,14 @@ order = 1
 automatic = true
 services = {{ backend = {{}}, frontend = {{}} }}
 
-[environments.production]
+[environments.qa]
 order = 2
+approvers = ["mia"]
+requester_may_approve = true
+services = {{ backend = {{}} }}
+
+[environments.production]
+order = 3
 approvers = ["ann", "ben"]
 services = {{ backend = {{}}, frontend = {{}} }}
 """

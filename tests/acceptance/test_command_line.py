@@ -157,10 +157,7 @@ def test_time_runs_out_with_seven_and_the_thread_goes_on(company):
 
 
 def test_a_script_may_wait_for_the_people_who_must_move(company):
-    started = company.does(
-        "eve", "ask", "--no-follow", "--json", "deploy backend main to production"
-    )
-    thread = json.loads(started.stdout)["id"]
+    _, thread = asked(company, "eve", "--no-follow", "deploy backend v1.0.0 to production")
     waited: list[int] = []
     waiting = threading.Thread(
         target=lambda: waited.append(company.types("eve", "show", thread, "--follow").returncode)
@@ -176,7 +173,10 @@ def test_a_script_may_wait_for_the_people_who_must_move(company):
 
 
 def until_status(company: Company, thread: str, status: str) -> None:
-    until(lambda: shown(company, thread)["status"] == status, 40, f"{thread} is {status}")
+    try:
+        until(lambda: shown(company, thread)["status"] == status, 40, f"{thread} is {status}")
+    except TimeoutError:
+        pytest.fail(company.does("eve", "show", thread).stdout)
 
 
 def test_a_dry_run_shows_what_would_run_and_proposes_nothing(company):
@@ -226,28 +226,81 @@ def test_a_service_is_locked_handed_over_and_freed(company):
 # -- people ------------------------------------------------------------------------
 
 
-def test_who_may_is_asked_in_place_and_answers_there(company):
-    _, thread = asked(company, "eve", "--no-follow", "what's live?")
+def put_live(company: Company, ref: str) -> None:
+    """Have this live on production, whatever is now."""
+    code, thread = asked(company, "eve", f"deploy backend {ref} to production")
+    if code == 4:
+        code = company.does("ben", "approve", thread, "--yes", "--follow").returncode
+    assert code == 0, company.does("eve", "show", thread).stdout
+
+
+def test_a_card_is_approved_on_a_terminal_and_what_needs_it_is_confirmed_on_its_own(company):
+    put_live(company, "main")
+
     with Terminal(
-        "ask", "deploy", "backend", "v1.0.0", "to", "production", environ=company.laptop("ann")
+        "ask", "deploy backend v1.1.0 to production", environ=company.laptop("ann")
     ) as ann:
-        ann.sees("Deploy backend")
-        ann.sees("approvers ben")
         ann.sees("waiting for an approver")
+        assert re.search(r"approvers +ben\b", ann.text)
         thread = re.findall(r"\bt[0-9a-f]{16}\b", ann.text)[0]
+        unconfirmed = company.does("ben", "approve", thread, "--digest", digest(company, thread))
         with Terminal("approve", thread, "--follow", environ=company.laptop("ben")) as ben:
-            ben.sees("Approve exactly this? [yes/no] >")
+            ben.sees("taken back")
+            ben.sees("[yes/no] >")
+            assert "Approve exactly this?" not in ben.text
             ben.types("maybe")
-            ben.forgets()
+            ben.types("yes")
             ben.sees("Approve exactly this? [yes/no] >")
             ben.types("yes")
             ben.sees("Approved.")
             assert ben.ends() == 0
         assert ann.ends() == 0
 
-    assert "is live after" in ann.text
+    assert unconfirmed.returncode == 2
+    assert "This needs to be confirmed" in unconfirmed.stderr
     assert "approval_granted · ben" in ann.text
-    assert "deploy_succeeded" in kinds(company, thread)
+    assert "is live after" in ann.text
+
+
+def digest(company: Company, thread: str) -> str:
+    return str(shown(company, thread)["request"]["digest"])
+
+
+def test_whoever_asked_and_may_approve_does_so_in_place(company):
+    ask = ("ask", "deploy backend main to qa")
+
+    with Terminal(*ask, environ=company.laptop("mia")) as mia:
+        mia.sees("[a]pprove, [d]eny, [l]eave it open >")
+        mia.types("d")
+        mia.sees("Why not?")
+        mia.types("")
+        mia.types("not before lunch")
+        mia.sees("approval_denied · mia")
+        mia.presses(b"\x03")
+        mia.ends()
+        thread = re.findall(r"\bt[0-9a-f]{16}\b", mia.text)[0]
+    with Terminal(*ask, environ=company.laptop("mia")) as mia:
+        mia.sees("[a]pprove, [d]eny, [l]eave it open >")
+        mia.types("what?")
+        mia.sees("Type a, d or l")
+        mia.types("a")
+        mia.sees("is live after")
+        assert mia.ends() == 0
+
+    denied = shown(company, thread)["events"]
+    assert "not before lunch" in [event.get("feedback") for event in denied]
+
+
+def test_what_others_answered_meanwhile_is_not_asked_any_more(company):
+    with Terminal("ask", "deploy backend v1.0.0 to qa", environ=company.laptop("mia")) as mia:
+        mia.sees("[l]eave it open >")
+        mia.types("d")
+        mia.sees("Why not?")
+        thread = re.findall(r"\bt[0-9a-f]{16}\b", mia.text)[0]
+        company.does("mia", "cancel", thread)
+        assert mia.ends() == 3
+
+    assert "cancelled · mia" in mia.text
 
 
 def test_a_question_is_answered_in_place(company):
