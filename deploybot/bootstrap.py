@@ -34,7 +34,7 @@ from deploybot.outbound.email import EmailChannel
 from deploybot.outbound.slack import SlackChannel
 from deploybot.outbound.slack_calls import slack_client
 from deploybot.outbound.smtp import SmtpSettings
-from deploybot.outbox import Channel, tellings
+from deploybot.outbox import tellings
 from deploybot.overview import RedisHeads, RedisOverview
 from deploybot.pacing import RedisPacing
 from deploybot.ports import Clockwork, Deployer, People, Prompt
@@ -45,6 +45,7 @@ from deploybot.redaction import Redactor, secrets_in
 from deploybot.redis_safety import client, require_safe
 from deploybot.store import RedisStore
 from deploybot.surveys import Surveyor
+from deploybot.telling import Channel
 from deploybot.thread import Thread
 from deploybot.watched import Watch, WatchedDeployer, WatchedStore, watch_of
 

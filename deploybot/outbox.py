@@ -5,11 +5,10 @@ Each telling has a key that stays the same while its content changes, so that a 
 once and updates it through its life.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any
 
 from deploy.locks import Hold
 from deploy.plan import Plan
@@ -56,137 +55,10 @@ from deploybot.events import (
     TestsPassed,
     TurnCame,
 )
+from deploybot.telling import Asked, Card, CardState, Opening, Private, Said, Shown, Telling
 from deploybot.thread import Thread
 
-
-class CardState(StrEnum):
-    """Where one approval request stands, as people see it."""
-
-    OPEN = "open"
-    APPROVED = "approved"
-    SCHEDULED = "scheduled"
-    """Approved, and starts when its time has come unless somebody stops it."""
-    IN_LINE = "in_line"
-    """Approved, and came to nothing yet: the place was not free, so it waits and is shown anew."""
-    DENIED = "denied"
-    EXPIRED = "expired"
-    SUPERSEDED = "superseded"
-    CLOSED = "closed"
-    """Somebody's words or a cancel closed it."""
-    DEPLOYING = "deploying"
-    LIVE = "live"
-    FAILED = "failed"
-    UNKNOWN = "unknown"
-
-
 _WAITS_TO_START = (CardState.APPROVED, CardState.SCHEDULED)
-
-
-@dataclass(frozen=True)
-class Telling:
-    """Something people are to be told; `key` names it for good."""
-
-    key: str
-
-
-@dataclass(frozen=True)
-class Opening(Telling):
-    """The first message of a thread that did not begin where it is told."""
-
-    text: str
-    """What began it: a first line that says it, and in the next ones the words of others."""
-    lines: tuple[str, ...] = ()
-    """What happened since, newest last; the message is updated."""
-    by: str = ""
-    """Who the first line is about; their name goes before it."""
-
-
-@dataclass(frozen=True)
-class Said(Telling):
-    """A few sentences in the thread."""
-
-    text: str
-    tone: str = "plain"
-    """plain, good, warning or bad."""
-    mention: tuple[str, ...] = ()
-    """People who should notice, by id; `email:<address>` for authors of commits."""
-    detail: tuple[str, ...] = ()
-    """Lines of output to show as they are."""
-
-
-@dataclass(frozen=True)
-class Card(Telling):
-    """One approval request through its life; everything on it comes from these fields."""
-
-    request: ApprovalRequest
-    state: CardState = CardState.OPEN
-    grants: tuple[Grant, ...] = ()
-    by: str = ""
-    """Who closed, denied or resolved it."""
-    at: datetime | None = None
-    note: str = ""
-    """The denial's words, what changed, or what failed."""
-    part: int = 0
-    """Which of its changes it has come to; those before are live."""
-    stopping: str = ""
-    """Who wants the running deploy to stop."""
-    link: str = ""
-    """Where the target shows the run, if it does."""
-    operation: str = ""
-    """Key of the progress stream while it runs and after."""
-    seconds: float = 0.0
-    live: str | None = None
-    detail: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Asked(Telling):
-    """A question through its life."""
-
-    question: QuestionAsked
-    answer: str | None = None
-    by: str = ""
-    closed: bool = False
-
-
-@dataclass(frozen=True)
-class Shown(Telling):
-    """What would run, for whoever asked for a dry run; nobody is asked to approve it."""
-
-    plans: tuple[Plan, ...]
-    start_at: datetime | None = None
-
-
-@dataclass(frozen=True)
-class Private(Telling):
-    """A sentence for one person's eyes, where they tried to answer."""
-
-    channel: str
-    """slack, email or api."""
-    address: str
-    person: str
-    text: str
-
-
-class Channel(Protocol):
-    """One way to reach people."""
-
-    @property
-    def name(self) -> str:
-        """What the channel is called; its notes are kept apart by it."""
-
-    def deliver(
-        self,
-        thread: Thread,
-        tellings: tuple[Telling, ...],
-        sent: Mapping[str, str],
-        note: Callable[[str, str], None],
-    ) -> None:
-        """Send or update what is not yet as it should be.
-
-        `sent` is what this channel noted before under its own keys; `note` keeps a value at once.
-        Raises DeliveryError when the channel does not take something now.
-        """
 
 
 @dataclass

@@ -10,7 +10,7 @@ from deploy.checks import Check
 from deploy.plan import Commit, Plan, PlannedStep
 from deploybot.approvals import POLICY, ApprovalRequest, Grant, Rule
 from deploybot.events import QuestionAsked
-from deploybot.outbox import Asked, Card, CardState
+from deploybot.telling import Asked, Card, CardState
 
 SHA, BEFORE = "4af9ec0" + "1" * 33, "abc1234" + "2" * 33
 NASTY = (

@@ -12,8 +12,9 @@ from deploybot.inbox import Answer, Inbox, Receipt
 from deploybot.memory import MemoryStore
 from deploybot.next_step import NextStep
 from deploybot.operate import Operator
-from deploybot.outbox import Telling, tellings
+from deploybot.outbox import tellings
 from deploybot.ports import Model
+from deploybot.telling import Telling
 from deploybot.thread import Thread
 
 

@@ -10,8 +10,8 @@ from deploybot.mail import MailSettings, code_alias, message_alias
 from deploybot.outbound.email_letters import Letter, letters
 from deploybot.outbound.email_rendering import message
 from deploybot.outbound.smtp import Connection, SmtpSettings, connection
-from deploybot.outbox import Private, Telling
 from deploybot.ports import People
+from deploybot.telling import Private, Telling
 from deploybot.thread import Thread
 
 logger = logging.getLogger(__name__)

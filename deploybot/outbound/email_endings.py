@@ -1,8 +1,8 @@
 """How a request ended, in words for a mail; who is told is `email_letters`'s."""
 
 from deploy.plan import SHORT
-from deploybot.outbox import Card, CardState
 from deploybot.ports import People
+from deploybot.telling import Card, CardState
 
 ENDED = {
     CardState.DENIED: "denied",

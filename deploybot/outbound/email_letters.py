@@ -12,8 +12,8 @@ from deploybot.approvals import ApprovalRequest, may_answer
 from deploybot.events import EmailReceived
 from deploybot.mail import MailSettings, is_unverified, message_id, reply_code
 from deploybot.outbound.email_endings import ENDED, ending
-from deploybot.outbox import Asked, Card, CardState, Private, Said, Telling
 from deploybot.ports import People
+from deploybot.telling import Asked, Card, CardState, Private, Said, Telling
 from deploybot.thread import Thread
 
 SAID_ANYWAY = {CardState.FAILED, CardState.UNKNOWN}

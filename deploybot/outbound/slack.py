@@ -26,8 +26,8 @@ from deploybot.outbound.slack_posting import (
     whisper_place,
 )
 from deploybot.outbound.slack_text import escape
-from deploybot.outbox import Card, Private, Telling
 from deploybot.ports import People
+from deploybot.telling import Card, Private, Telling
 from deploybot.thread import Thread
 
 _LOG = logging.getLogger(__name__)

@@ -19,8 +19,8 @@ from deploybot.outbound.slack_rich import (
     words,
 )
 from deploybot.outbound.slack_text import clean, escape, line, unsigned
-from deploybot.outbox import Asked, Card, Opening, Said, Shown, Telling
 from deploybot.ports import People
+from deploybot.telling import Asked, Card, Opening, Said, Shown, Telling
 
 BLOCKS = 50
 NEWEST_LINES = 15

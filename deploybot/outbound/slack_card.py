@@ -15,8 +15,8 @@ from deploybot.outbound.slack_facts import plain, small
 from deploybot.outbound.slack_fate import fate, in_short
 from deploybot.outbound.slack_rich import Json, quote, rich, section, words
 from deploybot.outbound.slack_text import code, escape, line, moment
-from deploybot.outbox import Card, CardState
 from deploybot.ports import People
+from deploybot.telling import Card, CardState
 
 QUIET = {CardState.OPEN, CardState.APPROVED, CardState.DEPLOYING, CardState.LIVE}
 """Where nobody needs to do anything about a request that plain code approved."""

@@ -6,8 +6,8 @@ from typing import Any
 from deploybot.approvals import POLICY
 from deploybot.outbound.slack_rich import Json, quote, rich
 from deploybot.outbound.slack_text import code, escape, moment
-from deploybot.outbox import Card, CardState
 from deploybot.ports import People
+from deploybot.telling import Card, CardState
 
 NOTHING = "Nothing was deployed."
 FINAL = {

@@ -10,7 +10,7 @@ from deploybot.outbound.slack_blocks import Drawing, Look, draw
 from deploybot.outbound.slack_card import detail_blocks, title
 from deploybot.outbound.slack_fate import FINAL
 from deploybot.outbound.slack_text import escape
-from deploybot.outbox import Card, CardState, Private, Telling
+from deploybot.telling import Card, CardState, Private, Telling
 from deploybot.thread import Thread
 
 

@@ -4,8 +4,8 @@ from deploybot.events import QuestionAsked
 from deploybot.inbound.slack_buttons import CHOOSE, choice_block
 from deploybot.outbound.slack_rich import Json, quote, rich, section, words
 from deploybot.outbound.slack_text import escape, line, unsigned
-from deploybot.outbox import Asked
 from deploybot.ports import People
+from deploybot.telling import Asked
 
 BUTTONS = 5
 """Up to this many choices are buttons; more make a menu."""

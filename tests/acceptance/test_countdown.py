@@ -6,7 +6,7 @@ from story import Story
 from deploy.plan import Commit
 from deploybot.events import ApprovalGranted, ApprovalRequested, DeployStarted, HandedOver
 from deploybot.next_step import Deploy, DoneForNow
-from deploybot.outbox import Card, CardState, Said
+from deploybot.telling import Card, CardState, Said
 
 
 def failed_on_production(story: Story) -> Story:

@@ -6,7 +6,7 @@ from story import Story
 from deploy.target import Running
 from deploybot.events import DeployFailed, DeploySucceeded, StopRequested
 from deploybot.next_step import Deploy, DoneForNow
-from deploybot.outbox import Card
+from deploybot.telling import Card
 from deploybot.thread import Status
 
 LINK = "https://ci.example/runs/1"

@@ -20,8 +20,9 @@ from deploybot.inbox import Receipt, Settling
 from deploybot.next_step import Deploy
 from deploybot.outbound.slack_blocks import Look, draw
 from deploybot.outbound.slack_posting import FINAL
-from deploybot.outbox import Card, CardState, Private, tellings
+from deploybot.outbox import tellings
 from deploybot.ports import Operation
+from deploybot.telling import Card, CardState, Private
 from deploybot.thread import Status
 
 DEPLOY = Deploy(service="backend", ref="main", environment="production", reason="asked for")

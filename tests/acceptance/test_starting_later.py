@@ -8,7 +8,7 @@ from story import Story
 
 from deploybot.events import ApprovalDenied, ApprovalSuperseded, DeployStarted, StepFailed
 from deploybot.next_step import Deploy, DoneForNow
-from deploybot.outbox import Card, CardState
+from deploybot.telling import Card, CardState
 from deploybot.thread import Status
 
 

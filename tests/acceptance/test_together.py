@@ -4,7 +4,7 @@ from story import Story
 
 from deploybot.events import DeployFailed, DeployStarted, DeploySucceeded, Paused, Resumed
 from deploybot.next_step import DeployTogether, DoneForNow, Part
-from deploybot.outbox import Card, CardState, Said
+from deploybot.telling import Card, CardState, Said
 from deploybot.thread import Status
 
 

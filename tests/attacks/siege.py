@@ -41,10 +41,11 @@ from deploybot.operate import Operator
 from deploybot.outbound.email_letters import letters
 from deploybot.outbound.email_rendering import message
 from deploybot.outbound.slack_blocks import Drawing, Look, draw
-from deploybot.outbox import Private, tellings
+from deploybot.outbox import tellings
 from deploybot.ports import NOBODY, Asking, Prompt
 from deploybot.prompting import DEFAULT, build
 from deploybot.redaction import Redactor, secrets_in
+from deploybot.telling import Private
 from deploybot.thread import Thread
 
 ATTACKS: list[dict[str, Any]] = yaml.safe_load(

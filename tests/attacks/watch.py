@@ -15,11 +15,12 @@ from oracle import violations
 from deploybot.approvals import POLICY
 from deploybot.events import ApprovalRequested
 from deploybot.outbound.slack_blocks import Drawing
-from deploybot.outbox import Card, tellings
+from deploybot.outbox import tellings
 from deploybot.ports import Prompt
 from deploybot.prompting import build, parse
 from deploybot.prompting.entries import entries
 from deploybot.prompting.shown import Entry
+from deploybot.telling import Card
 from deploybot.thread import Thread
 
 TAGS = re.compile(r"<(/?)([^>]*)>")

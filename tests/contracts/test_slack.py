@@ -28,7 +28,8 @@ from deploybot.manifest import EVENTS, SCOPES, manifest
 from deploybot.next_step import Deploy, DoneForNow, RequestHumanInput
 from deploybot.outbound.slack import SlackChannel
 from deploybot.outbound.slack_calls import Pacing, RefusedCallError, UnsureCallError, slack_client
-from deploybot.outbox import Card, CardState, Telling, tellings
+from deploybot.outbox import tellings
+from deploybot.telling import Card, CardState, Telling
 
 DEPLOY = Deploy(service="backend", ref="main", environment="production", reason="asked for")
 SETTINGS = WorkspaceSettings(

@@ -11,7 +11,8 @@ from deploybot.events import ApprovalDenied, BranchUpdated, Finished, TestsPasse
 from deploybot.failpoints import DIED, arm
 from deploybot.inbox import Answer
 from deploybot.outbound.slack_fate import FINAL
-from deploybot.outbox import Card, Private, tellings
+from deploybot.outbox import tellings
+from deploybot.telling import Card, Private
 from deploybot.thread import Status, Thread, thread_id_for
 
 NO = "can you deploy the backend first?"

@@ -6,7 +6,7 @@ from fakes import sha_of
 from deploybot.errors import IllegalEventError
 from deploybot.events import ApprovalGranted, ApprovalRequested, StepFailed
 from deploybot.next_step import CheckDeployments, Deploy, DoneForNow, RequestHumanInput, RollBack
-from deploybot.outbox import Card, CardState, Private, Said
+from deploybot.telling import Card, CardState, Private, Said
 from deploybot.thread import Status
 
 DEPLOY = Deploy(service="backend", ref="main", environment="production", reason="asked to")

@@ -7,7 +7,7 @@ from fakes import NOON, sha_of
 from deploy.locks import Hold
 from deploybot.events import ApiMessageReceived, StepFailed
 from deploybot.next_step import Deploy, DoneForNow
-from deploybot.outbox import Card, CardState, Said
+from deploybot.telling import Card, CardState, Said
 from deploybot.thread import Status
 
 DEPLOY = Deploy(service="backend", ref="main", environment="production", reason="asked to")

@@ -10,7 +10,7 @@ from deploy.target import Outcome
 from deploybot.errors import IllegalEventError, NotAllowedError
 from deploybot.events import AnswerRefused, ApprovalRequested, Cancelled, StopRequested
 from deploybot.next_step import Deploy, DoneForNow
-from deploybot.outbox import Card, CardState
+from deploybot.telling import Card, CardState
 from deploybot.thread import Status
 
 LATER = Deploy(

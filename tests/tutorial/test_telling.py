@@ -4,7 +4,7 @@ from fakes import PEOPLE, sha_of
 
 from deploybot.next_step import Deploy, DoneForNow, RollBack
 from deploybot.outbound.slack_blocks import Look, draw
-from deploybot.outbox import Card, Opening, Said
+from deploybot.telling import Card, Opening, Said
 
 DEPLOY = Deploy(service="backend", ref="main", environment="production", reason="asked to")
 

@@ -10,8 +10,9 @@ from deploy.locks import Hold
 from deploybot.events import ApiMessageReceived, HoldForgotten, HoldPlaced, HoldReleased
 from deploybot.holding import Holding, lock_thread
 from deploybot.memory import MemoryStore
-from deploybot.outbox import Said, tellings
+from deploybot.outbox import tellings
 from deploybot.ports import People
+from deploybot.telling import Said
 from deploybot.thread import Status
 
 PLACE = ("backend", "production")

@@ -19,7 +19,8 @@ from deploybot.outbound.email import EmailChannel
 from deploybot.outbound.email_letters import letters
 from deploybot.outbound.email_rendering import message
 from deploybot.outbound.smtp import SmtpSettings
-from deploybot.outbox import CardState, tellings
+from deploybot.outbox import tellings
+from deploybot.telling import CardState
 from deploybot.thread import Thread
 
 DEPLOY = Deploy(service="backend", ref="main", environment="production", reason="Ann asked")

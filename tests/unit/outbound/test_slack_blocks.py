@@ -18,7 +18,7 @@ from deploybot.inbound.slack_buttons import APPROVE, DENY, Reference
 from deploybot.outbound.slack_blocks import BLOCKS, Drawing, Look, draw
 from deploybot.outbound.slack_card import detail_blocks
 from deploybot.outbound.slack_dialog import denial
-from deploybot.outbox import Asked, CardState, Opening, Said, Telling
+from deploybot.telling import Asked, CardState, Opening, Said, Telling
 
 LONG = "x" * 5000
 LOOK = Look(PEOPLE, "t1", "https://bot.example/threads/t1", PROGRESS)
