@@ -183,7 +183,7 @@ def _moved(event: Event) -> Words:  # noqa: C901, PLR0911 - a case an event
         case HoldForgotten(hold=hold):
             return Words(f"{place(hold)} has been locked for long by {hold.owner}", hold.reason)
         case HoldReleased(service=service, environment=environment, was=was):
-            return Words(f"freed {service} on {environment}", was)
+            return Words(f"freed {service or 'every service'} on {environment}", was)
         case Paused():
             return Words("paused it: nothing starts")
         case Resumed():
