@@ -157,7 +157,7 @@ class _Word:
             was_owner=held.owner,
             delivery=self.delivery,
         )
-        text = f"{self._where} is free again. It was held because {held.reason}."
+        text = f"{self._where} is free again. It had been held: {held.reason}."
         return HoldChange(event, None, held, text)
 
     def extended(self, held: Hold) -> HoldChange | HoldRefusal:
@@ -209,7 +209,8 @@ class _Word:
             return not_yours(
                 held, self._table.approvers, "take over", f"so it stays {held.owner}'s"
             )
-        hold = self._anew(held, owner=step.by, reason=_plain(step.reason) or held.reason)
+        why = f" (taken over: {_plain(step.reason)})" if step.reason.strip() else ""
+        hold = self._anew(held, owner=step.by, reason=_plain(held.reason + why))
         text = f"The lock of {self._where} is yours now; {held.owner} is told."
         return self._placed(hold, held, text)
 

@@ -304,7 +304,7 @@ def _about_places(reel: _Reel, seq: int, event: Event) -> None:
             reel.tell(Said(key, _locked(hold, how, event.by, was_owner), mention=_told(event)))
         case HoldReleased(service=service, environment=environment, was=was, was_owner=owner):
             where = f"{service or 'everything'} on {environment}"
-            text = f"{where} is free again, by {event.by}. It was held because {was}."
+            text = f"{where} is free again, by {event.by}. It had been held: {was}."
             whom = (owner,) if owner and owner != event.by else ()
             reel.tell(Said(key, text, mention=whom))
         case HoldForgotten(hold=hold):

@@ -218,7 +218,7 @@ def test_an_approver_takes_it_over_and_the_owner_is_told(desk):
     desk.lock("eve", reason="schema migration", seconds=3600)
     ends = desk.hold.expires
 
-    assert desk.take_over("ben").accepted
+    assert desk.take_over("ben", reason=" ").accepted
 
     assert (desk.hold.owner, desk.hold.reason) == ("ben", "schema migration")
     assert desk.hold.expires == ends
@@ -226,6 +226,14 @@ def test_an_approver_takes_it_over_and_the_owner_is_told(desk):
     assert isinstance(said, Said)
     assert said.mention == ("eve",)
     assert "ben took over the lock of backend on production from eve" in said.text
+
+
+def test_why_it_was_taken_over_is_kept_beside_why_it_is_locked(desk):
+    desk.lock("eve", reason="schema migration")
+
+    desk.take_over("ben", reason="eve is ill.")
+
+    assert desk.hold.reason == "schema migration (taken over: eve is ill)"
 
 
 def test_others_do_not_take_it_over_where_approvers_are_named(desk):
