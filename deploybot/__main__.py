@@ -34,12 +34,11 @@ def main() -> int:
 
 
 def _say_misused(error: TyperException) -> None:
-    """Say in a line what was typed wrong; when nothing was typed at all, show the help instead."""
+    """Say in a line what was typed wrong; when nothing was, the help has been shown instead."""
+    if type(error).__name__ == "NoArgsIsHelpError":
+        return
     context = getattr(error, "ctx", None)
     text = error.format_message().rstrip(".")
-    if context is not None and type(error).__name__ == "NoArgsIsHelpError":
-        context.get_help()
-        return
     where = context.command_path if context is not None else "deploybot"
     end = "" if text.endswith("?") else "."
     sys.stderr.write(f"{text}{end} `{where} --help` says how it is used.\n")

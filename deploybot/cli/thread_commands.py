@@ -122,8 +122,8 @@ def show(
     from deploybot.cli import threads as command
     from deploybot.cli.connection import connect, now
 
-    client = connect(terminal, state=state, person=as_)
     manner = _manner(follow, wait=True, timeout=timeout)
+    client = connect(terminal, state=state, person=as_)
     return command.show(terminal, client, thread, now=now, manner=manner)
 
 

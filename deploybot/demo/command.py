@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from deploybot.bootstrap import now
-from deploybot.demo.company import HOST, Company
+from deploybot.demo.company import HOST, YOU, Company
 from deploybot.demo.hands import Hands
 from deploybot.demo.play import BrokenStepError, Player, merge
 
@@ -30,6 +30,7 @@ def run(directory: Path, *, port: int, ends: bool) -> int:
         for environment, table in access.releases.items():
             console.print(f"  {environment:<10} [link={table['frontend']}]{table['frontend']}[/]")
         console.print(f"  state      {access.state}  (demo.json says how tools reach it)")
+        console.print(f"  commands   deploybot threads --state {access.state} --as {YOU}")
         try:
             Player(company, say=lambda text: _line(console, text)).play()
         except BrokenStepError as broken:
