@@ -203,6 +203,9 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
     key = text("DEPLOYBOT_SECRET_KEY")
     if key and len(key) < 32:
         raise _wrong("DEPLOYBOT_SECRET_KEY", "it has fewer than 32 characters")
+    if bool(text("SLACK_CLIENT_ID")) != bool(text("SLACK_CLIENT_SECRET")):
+        lacking = "SLACK_CLIENT_SECRET" if text("SLACK_CLIENT_ID") else "SLACK_CLIENT_ID"
+        raise _wrong(lacking, "it is not set, though the other half of Slack's sign-in is")
     has_model = bool(text("OPENAI_API_KEY") or text("OPENAI_BASE_URL"))
     models = tuple(part.strip() for part in text("OPENAI_MODEL").split(",") if part.strip())
     return Settings(

@@ -100,6 +100,7 @@ class Acts:
                 channel="page",
                 address=visitor.person.id,
                 delivery=_delivery(visitor, form),
+                confirmed=approved,  # each sentence was asked for above
             )
         )
         return self._told(visitor, thread_id, receipt, comment)

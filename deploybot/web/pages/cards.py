@@ -22,7 +22,6 @@ from deploybot.events import (
     DeploySucceeded,
     Event,
 )
-from deploybot.phrases import change
 from deploybot.ports import People, Person
 from deploybot.thread import Status, Thread
 
@@ -48,7 +47,6 @@ class Part:
     """One change of a request, and how far it is; `state` is planned, running, live, failed or unknown."""
 
     plan: Plan
-    heading: str
     state: str
     steps: tuple[Step, ...]
     log: tuple[str, ...] = ()
@@ -165,7 +163,6 @@ def _parts(request: ApprovalRequest, about: list[Event], progress: Progress) -> 
         state, seconds, error = _end(started, events)
         yield Part(
             plan=plan,
-            heading=change(plan),
             state=state,
             steps=tuple(_steps(plan, told, state)),
             log=tuple(str(e.get("text", "")) for e in told if e.get("kind") == "log")[-LOG:],

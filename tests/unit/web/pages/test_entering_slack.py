@@ -8,6 +8,9 @@ from page_office import Browser, PageOffice, fields, opened
 from redis_server import running_server
 from slack_sign_in import TEAM, USER, SlackSignInServer
 
+from deploybot.config import read_settings
+from deploybot.errors import ConfigError
+
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
@@ -157,3 +160,11 @@ def test_slack_itself_may_be_left_for_and_nobody_else(office, slack):
     policy = office.browser().get("/sign-in").headers["content-security-policy"]
 
     assert f"form-action 'self' {slack.api.removesuffix('/api/')};" in policy
+
+
+@pytest.mark.parametrize("half", ["SLACK_CLIENT_ID", "SLACK_CLIENT_SECRET"])
+def test_half_of_what_it_takes_stops_the_start(half):
+    other = {"SLACK_CLIENT_ID": "SLACK_CLIENT_SECRET", "SLACK_CLIENT_SECRET": "SLACK_CLIENT_ID"}
+
+    with pytest.raises(ConfigError, match=f"^{other[half]} is wrong: it is not set"):
+        read_settings({half: "something"})
