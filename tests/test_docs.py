@@ -16,6 +16,7 @@ from fastapi.openapi.utils import get_openapi
 from office import Office
 from story import Story
 
+from deploy.kinds import BUILT_IN
 from deploybot.cli.app import app
 from deploybot.config import SETTINGS, Configuration, read_configuration
 from deploybot.manifest import EVENTS, SCOPES
@@ -144,6 +145,34 @@ def test_every_key_that_the_example_leaves_off_may_be_switched_on(tmp_path, monk
     configuration = read_configuration(tmp_path / "deploybot.toml")
 
     assert configuration != read_configuration(EXAMPLE)
+
+
+OTHER_KINDS = [
+    re.sub(r"^#     ", "", block, flags=re.MULTILINE)
+    for block in re.findall(
+        r"^#     \[services.+\n(?:#     .+\n)+", EXAMPLE.read_text("utf-8"), re.MULTILINE
+    )
+]
+
+
+@pytest.mark.parametrize(
+    "shown", OTHER_KINDS, ids=[re.findall(r'"(\w+)"', one)[0] for one in OTHER_KINDS]
+)
+def test_every_other_kind_of_target_that_the_example_shows_can_be_used(shown, tmp_path):
+    (header, *_), text = shown.splitlines(), EXAMPLE.read_text(encoding="utf-8")
+    before, _, rest = text.partition(f"\n{header}\n")
+    after = re.search(r"^\[", rest, re.MULTILINE).start()
+    (tmp_path / "deploybot.toml").write_text(f"{before}\n{shown}\n{rest[after:]}", encoding="utf-8")
+
+    target = read_configuration(tmp_path / "deploybot.toml").catalog.services["backend"].target
+
+    assert f'kind = "{target.kind}"' in shown
+
+
+def test_the_example_shows_every_kind_of_target():
+    kinds = set(re.findall(r'^(?:#     )?kind = "(\w+)"', EXAMPLE.read_text("utf-8"), re.MULTILINE))
+
+    assert kinds == set(BUILT_IN)
 
 
 # -- metrics -----------------------------------------------------------------------
