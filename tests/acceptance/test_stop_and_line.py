@@ -13,6 +13,8 @@ from deploybot.store import stream_key
 from deploybot.surveys import LOCKS
 from deploybot.thread import Status
 
+pytestmark = pytest.mark.slow
+
 SLOW = 'case "$SERVICE" in backend) sleep 60;; esac'
 
 

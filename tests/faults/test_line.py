@@ -18,7 +18,6 @@ from fakes import PEOPLE, sha_of
 from line_worker import PLACE, catalog, now, store_at
 from redis_server import running_server, wait_until
 
-from deploybot.errors import TamperedError
 from deploybot.events import (
     ApiMessageReceived,
     DeployOutcomeUnknown,
@@ -31,9 +30,11 @@ from deploybot.inbox import Inbox, Settling
 from deploybot.outbox import tellings
 from deploybot.ports import Clockwork
 from deploybot.redis_safety import client
-from deploybot.store import RedisStore, stream_key
+from deploybot.store import RedisStore
 from deploybot.thread import Status
 from workers.clock import Clock, ClockSettings
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parent.parent.parent
 WORKERS = 4
@@ -212,19 +213,3 @@ def test_who_waits_goes_on_when_the_lock_runs_out_and_nobody_says_so(company: Co
     wait_until(lambda: company.all_at_rest(["t1"]), 30)
 
     assert company.count("end") == 1
-
-
-def test_a_thread_that_somebody_tampered_with_keeps_nobody_waiting(company: Company) -> None:
-    company.holding.lock(*PLACE, by="mia", delivery="l1")
-    company.asks(1)
-    wait_until(lambda: company.store.line(*PLACE) == ("t1",), 20)
-    company.asks(2)
-    wait_until(lambda: company.store.line(*PLACE) == ("t1", "t2"), 20)
-    connection = client(company.url)
-    connection.xadd(stream_key("t1"), {"e": b"{}", "m": "0" * 64}, id="99-0")
-    with pytest.raises(TamperedError):
-        company.store.load("t1")
-
-    company.holding.unlock(*PLACE, by="mia", delivery="l2")
-
-    wait_until(lambda: company.all_at_rest(["t2"]), 30)
