@@ -113,6 +113,15 @@ def standing_against(
     return ()
 
 
+def unconfirmed(thread: Thread) -> str:
+    """Return in words what an approval must confirm on its own; "" for an ordinary change."""
+    request = thread.standing.request
+    said = dict.fromkeys(one for plan in request.plans for one in plan.confirm) if request else {}
+    if not said:
+        return ""
+    return f"{' '.join(said)} Nothing was approved; confirm that, too, and approve once more."
+
+
 def asked_at(thread: Thread, request: ApprovalRequest) -> datetime | None:
     """Return when people were asked."""
     events = (e for e in thread.events if isinstance(e, ApprovalRequested))

@@ -18,6 +18,7 @@ from deploybot.answers import (
     judge_settling,
     last_seen_live,
     standing_against,
+    unconfirmed,
 )
 from deploybot.approvals import Refusal
 from deploybot.errors import ConflictError, DuplicateError, IllegalEventError, NotAllowedError
@@ -58,6 +59,8 @@ class Answer:
     channel: str
     address: str
     delivery: str
+    confirmed: bool = False
+    """Whether what must be confirmed on its own was."""
 
 
 @dataclass(frozen=True)
@@ -356,6 +359,8 @@ class Inbox:
         against: tuple[str, str] | tuple[()] = ()
         if refusal:
             against = (refusal.reason_code, refusal.text)
+        elif answer.approved and not answer.confirmed and (asked := unconfirmed(thread)):
+            against = ("confirmation_needed", asked)
         elif answer.approved and self._catalog:
             against = standing_against(thread, self._catalog, self._store.holds(), now)
         if against:

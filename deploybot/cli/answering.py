@@ -151,12 +151,13 @@ def confirmations(request: ApprovalRequest) -> tuple[str, ...]:
 
 
 def decision(request: ApprovalRequest, *, approved: bool, comment: str) -> Json:
-    """Return an answer to exactly this request."""
+    """Return an answer to exactly this request; what had to be confirmed was, before an approval."""
     return {
         "request": request.id,
         "digest": request.digest,
         "approved": approved,
         "comment": comment,
+        "confirm": approved,
     }
 
 

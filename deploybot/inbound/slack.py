@@ -158,6 +158,7 @@ def read_click(payload: Json, people: People) -> Pressed | Chosen | Settling | I
         channel="slack",
         address=user,
         delivery=delivery,
+        confirmed=True,  # the card's button asks, where it must, before it sends
     )
     return Pressed(answer, where.channel_id, click.trigger_id)
 

@@ -103,6 +103,10 @@ class Decision(Body):
         description="Of a no, the reason, which the agent reads. Of a question, the answer; "
         "without one, yes or no.",
     )
+    confirm: bool = Field(
+        default=False,
+        description="Whether each sentence under `confirm` in the request's plans was confirmed.",
+    )
 
 
 class Resolution(Body):

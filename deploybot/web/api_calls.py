@@ -208,6 +208,7 @@ def _answer(call: Call, thread_id: str, body: Decision) -> Answer:
         channel="api",
         address=call.caller.by,
         delivery=call.delivery,
+        confirmed=body.confirm,
     )
 
 

@@ -101,6 +101,22 @@ def test_an_answer_that_does_not_count_says_why(
     assert office.story.thread.standing.request is not None
 
 
+def test_what_must_be_confirmed_on_its_own_is_approved_only_with_a_confirmation(
+    office: Office, client: TestClient
+) -> None:
+    office.story.deployer.confirms = ("It is older than what is live.",)
+    thread = opened(office, client)
+    body = decision(client, thread)
+
+    without = client.post(f"/api/threads/{thread}/decision", json=body, headers=BEN)
+    confirmed = body | {"confirm": True}
+    with_it = client.post(f"/api/threads/{thread}/decision", json=confirmed, headers=BEN)
+
+    assert (without.status_code, without.json()["reason_code"]) == (409, "confirmation_needed")
+    assert "It is older than what is live. Nothing was approved" in without.json()["detail"]
+    assert with_it.status_code == 200
+
+
 def test_a_question_is_answered_by_a_decision(office: Office, client: TestClient) -> None:
     office.story.model_will(RequestHumanInput(question="Sure?", format="yes_no"))
     thread = client.post("/api/threads", json={"text": "deploy"}, headers=ANN).json()["id"]
