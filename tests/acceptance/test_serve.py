@@ -83,6 +83,6 @@ def test_commands_say_in_a_line_that_the_store_is_not_there(environ):
 
     ended = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
 
-    assert ended.returncode == 1
+    assert ended.returncode == 2
     assert ended.stderr.count("\n") == 1
     assert "`deploybot serve` starts one" in ended.stderr
