@@ -22,15 +22,13 @@ from deploybot.events import (
     DeploySucceeded,
     Event,
     StepFailed,
-    TestsFailed,
-    TestsPassed,
 )
-from deploybot.lease import Attendance, Heartbeat, entry_of
+from deploybot.lease import Heartbeat, entry_of
 from deploybot.lines import WORTH_WAITING, lined_up
-from deploybot.next_step import RunTests
 from deploybot.outcomes import WORKER, Change, ended, settled, still_running
 from deploybot.ports import Asking, Clockwork, Deployer, Operation, Store
 from deploybot.propose import rule_of
+from deploybot.proving import Proving
 from deploybot.thread import Status, Thread
 
 
@@ -49,6 +47,7 @@ class Operator:
         self._deployer = deployer
         self._clock = clock
         self._lease = lease
+        self._proving = Proving(store=store, deployer=deployer, clock=clock)
 
     def operate(self, thread: Thread | str) -> Thread:
         """Do what the thread needs of a running system now, if anything; return the thread.
@@ -65,7 +64,7 @@ class Operator:
                     case Status.APPROVED:
                         return self._deploy(thread)
                     case Status.WORKING if thread.job() == "operate":
-                        return self._test(thread)
+                        return self._proving.test(thread)
                     case _:
                         return thread
             except ConflictError:
@@ -267,58 +266,6 @@ class Operator:
             watched=elsewhere,
         )
         return self._end(thread, event, operation)
-
-    # -- testing -------------------------------------------------------------------
-
-    def _test(self, thread: Thread) -> Thread:
-        """Run the chosen environment's tests against what is live, unless somebody does; safe to repeat."""
-        pending = thread.standing.pending
-        if pending is None or not isinstance(pending.step, RunTests):
-            return thread
-        environment = pending.step.environment
-        attending = Attendance(self._store, thread, self._clock)
-        if not attending.begins():
-            return thread
-        live = {
-            row.service: row.live.sha
-            for row in self._deployer.environments(environment)
-            if row.live
-        }
-        try:
-            report = self._deployer.test(environment, attending)
-        except DeployError as error:
-            now = self._clock.now()
-            event: Event = TestsFailed(
-                at=now,
-                by=WORKER,
-                environment=environment,
-                live=live,
-                summary=f"they could not be run: {error}",
-                tail=(),
-                seconds=0.0,
-            )
-            return self._store.append(thread, event)
-        now, seconds = self._clock.now(), round(report.seconds, 2)
-        if report.passed:
-            event = TestsPassed(
-                at=now,
-                by=WORKER,
-                environment=environment,
-                live=live,
-                summary=report.summary,
-                seconds=seconds,
-            )
-        else:
-            event = TestsFailed(
-                at=now,
-                by=WORKER,
-                environment=environment,
-                live=live,
-                summary=report.summary,
-                tail=report.tail,
-                seconds=seconds,
-            )
-        return self._store.append(thread, event)
 
 
 def _began_at(thread: Thread, request: ApprovalRequest) -> datetime | None:

@@ -31,8 +31,12 @@ class Story:
 
     def __post_init__(self) -> None:
         self.store = self.opened_store()
-        self.deployer = FakeDeployer(self.table, self.clock.now, self.store)
         self.inbox = Inbox(self.store, PEOPLE, self.clock.clockwork, self.table)
+        self.deploys_with(FakeDeployer(self.table, self.clock.now, self.store))
+
+    def deploys_with(self, deployer: FakeDeployer) -> "Story":
+        """Give the bot these targets."""
+        self.deployer = deployer
         self.agent = Agent(
             store=self.store,
             model=self.model or self.script,
@@ -44,6 +48,7 @@ class Story:
         self.operator = Operator(
             store=self.store, deployer=self.deployer, clock=self.clock.clockwork
         )
+        return self
 
     def opened_store(self) -> Any:
         """Return where the threads are kept."""

@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 from story import Story
 
 from deploy.errors import LeaseLostError
-from deploy.target import Guard, Order, Outcome, Report
+from deploy.target import Guard, Order, Outcome, Report, Running
 from deploybot.inbound.slack_buttons import IT_FAILED, IT_IS_LIVE
 from deploybot.inbox import Receipt, Settling
 from deploybot.next_step import Deploy
@@ -38,7 +38,7 @@ class DyingDeployer(FakeDeployer):
     switches: bool = False
     dies: bool = True
 
-    def run(self, order: Order, guard: Guard, report: Report) -> Outcome:
+    def run(self, order: Order, guard: Guard, report: Report) -> Outcome | Running:
         if not self.dies:
             return super().run(order, guard, report)
         self.began.add(order.approval_id)
@@ -52,9 +52,7 @@ def unknown(*, switches: bool = False, by: str = "eve") -> Story:
     """Return a story whose approved deploy to production died in the middle."""
     story = Story()
     deployer = DyingDeployer(story.table, story.clock.now, story.store, switches=switches)
-    story.deployer = deployer
-    story.operator._deployer = story.agent._deployer = deployer
-    story.verified_on_staging("main").model_will(DEPLOY).person_says("deploy backend", by=by)
+    story.deploys_with(deployer).verified_on_staging("main").model_will(DEPLOY).person_says("deploy backend", by=by)
     assert story.approves(by="ben").accepted
     story.clock.passes(seconds=30)
     story.bot_works()

@@ -127,7 +127,7 @@ def test_cancelling_a_deploy_that_runs_asks_it_to_stop(office: Office) -> None:
     story = office.story
     deployer = StoppedDeployer(story.table, story.clock.now, story.store)
     story.deployer = deployer
-    story.operator._deployer = story.agent._deployer = deployer
+    story.deploys_with(deployer)
     story.verified_on_staging("main")
     client = Office(story).client()
     path = approved(Office(story), client)
