@@ -1,7 +1,6 @@
 """What open pages are told, over a real server: an answer without an end needs a real connection."""
 
-import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from http.client import HTTPConnection, HTTPResponse
 from urllib.parse import urlsplit
 
@@ -11,7 +10,6 @@ from redis_server import running_server
 from slack_bot import served
 
 from deploybot.events import ApiMessageReceived
-from deploybot.web.pages.live import HEARTBEAT, beating
 
 
 @pytest.fixture(scope="module")
@@ -91,23 +89,3 @@ def test_the_list_is_told_when_any_thread_changes(office, listen):
 
 def test_there_is_nothing_to_listen_to_in_a_thread_that_nobody_began(office, listen):
     assert listen("/threads/nobody/live").status == 404
-
-
-def test_a_heart_beats_while_nothing_happens_and_lines_come_through():
-    async def lines(go_on: asyncio.Event) -> AsyncIterator[bytes]:
-        await go_on.wait()
-        yield b"data: 1\n\n"
-
-    async def heard() -> list[bytes]:
-        go_on, found = asyncio.Event(), []
-        async for line in beating(lines(go_on), every=0.01):
-            found.append(line)
-            if found.count(HEARTBEAT) == 2:
-                go_on.set()
-        return found
-
-    found = asyncio.run(heard())
-
-    assert found[0] == b"retry: 1000\n\n"
-    assert found[1:3] == [HEARTBEAT, HEARTBEAT]
-    assert found[-1] == b"data: 1\n\n"
