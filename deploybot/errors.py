@@ -44,7 +44,11 @@ class ThreadNotFoundError(CallerError):
 
 
 class NotAllowedError(CallerError):
-    """Whoever asks may not; nothing was stored."""
+    """Whoever asks may not, for a reason with a stable code; nothing was stored."""
+
+    def __init__(self, message: str, *, reason_code: str = "unknown_person") -> None:
+        super().__init__(message)
+        self.reason_code = reason_code
 
 
 class IllegalEventError(CallerError):

@@ -254,8 +254,8 @@ class Inbox:
         match stopping.stop(thread, wish, self._people):
             case None:
                 raise IllegalEventError("Nothing runs here or is about to, so nothing was stopped.")
-            case Refusal(text=text):
-                raise NotAllowedError(text)
+            case Refusal(text=text, reason_code=code):
+                raise NotAllowedError(text, reason_code=code)
             case event:
                 return event
 

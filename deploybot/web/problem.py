@@ -129,7 +129,7 @@ def answer_to(error: Exception) -> JSONResponse | None:  # noqa: C901, PLR0911, 
         case ThreadNotFoundError():
             return problem(404, str(error))
         case NotAllowedError():
-            return problem(403, str(error), reason_code="unknown_person")
+            return problem(403, str(error), reason_code=error.reason_code)
         case IllegalEventError() | DuplicateError():
             return problem(409, str(error))
         case ConflictError():

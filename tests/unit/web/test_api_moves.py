@@ -154,6 +154,26 @@ def test_cancelling_a_deploy_that_runs_asks_it_to_stop(office: Office) -> None:
     assert deployer.live("backend", "production") is None
 
 
+def test_who_neither_asked_nor_approves_stops_no_deploy_that_runs(
+    office: Office, tmp_path: Path
+) -> None:
+    story = office.story
+    deployer = StoppedDeployer(story.table, story.clock.now, story.store)
+    story.deployer = deployer
+    story.operator._deployer = story.agent._deployer = deployer
+    story.verified_on_staging("main")
+    client, eve = with_token(office, tmp_path, person="eve")
+    path = approved(office, client)
+    deployer.cancel = lambda: client.post(f"{path}/cancel", headers=eve)
+
+    story.model_will(DoneForNow(message="live")).bot_works()
+
+    (answer,) = deployer.answers
+    assert (answer.status_code, answer.json()["reason_code"]) == (403, "not_an_approver")
+    assert "stop_requested" not in story.kinds
+    assert story.kinds.count("deploy_succeeded") == 1
+
+
 # -- forking -----------------------------------------------------------------------
 
 
