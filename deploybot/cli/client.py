@@ -95,7 +95,7 @@ class Client:
         seen = str(after)
         while True:
             headers = {"Accept": "text/event-stream", "Last-Event-ID": seen}
-            path = f"/api/threads/{quote(thread_id, safe='')}/events"
+            path = thread_path(thread_id, "events")
             try:
                 with self._open("GET", path, None, headers, timeout=SILENCE) as answer:
                     yield OPENED
@@ -158,13 +158,18 @@ class Client:
 
 def thread_path(thread_id: str, *more: str) -> str:
     """Return the path of a thread, or of something below it."""
-    return "/".join(("/api/threads", quote(thread_id, safe=""), *more))
+    return "/".join(("/api/threads", _quoted(thread_id), *more))
 
 
 def lock_path(service: str, environment: str) -> str:
     """Return the path of the lock of a service in an environment; "" is all its services."""
-    place = f"/api/environments/{quote(environment, safe='')}"
-    return f"{place}/services/{quote(service, safe='')}/lock" if service else f"{place}/lock"
+    place = f"/api/environments/{_quoted(environment)}"
+    return f"{place}/services/{_quoted(service)}/lock" if service else f"{place}/lock"
+
+
+def _quoted(name: str) -> str:
+    """Return a name as a part of a path, whatever bytes were typed."""
+    return quote(name, safe="", errors="replace")
 
 
 def _refusal(status: int, raw: bytes, url: str) -> RefusedError:

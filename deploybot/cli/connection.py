@@ -15,7 +15,13 @@ def connect(terminal: Terminal, *, state: Path | None = None, person: str = "") 
     """Return the API as one person; raises ConfigError when it is not known where, or as whom."""
     reach = _reach(read_settings(), state)
     waiting = terminal.note if terminal.is_live else lambda _: None
-    return Client(reach.url, _token(reach, person), waiting)
+    token = _token(reach, person)
+    if not (token.isascii() and token.isprintable() and " " not in token):
+        raise ConfigError(
+            "The token holds characters that no token has, so nothing was sent; copy it anew into "
+            "DEPLOYBOT_TOKEN."
+        )
+    return Client(reach.url, token, waiting)
 
 
 def _reach(settings: Settings, state: Path | None) -> Reach:

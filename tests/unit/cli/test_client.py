@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from deploybot.cli.client import OPENED, Client, RefusedError, UnreachableError
+from deploybot.cli.client import OPENED, Client, RefusedError, UnreachableError, thread_path
 
 Answer = Callable[["Handler"], None]
 
@@ -181,3 +181,10 @@ def test_a_stream_ends_when_the_thread_is_gone():
 
     with serving(gone) as server, pytest.raises(RefusedError, match="no such thread"):
         next(client(server).follow("t1"))
+
+
+def test_whatever_bytes_are_typed_as_a_name_are_one_part_of_a_path():
+    for name in ("a/b", "../x", "a b?c#d", "\udcff", "ü", "%2f"):
+        part = thread_path(name).removeprefix("/api/threads/")
+        assert part.isascii()
+        assert not set(part) & set("/?# ")

@@ -79,3 +79,11 @@ def test_without_a_token_it_is_said_which_setting_is_missing(monkeypatch, tmp_pa
 
     with pytest.raises(ConfigError, match=r"^DEPLOYBOT_TOKEN is not set"):
         connected(monkeypatch, given=given)
+
+
+@pytest.mark.parametrize("token", ["tök", "a b", "a\x1bb", "a\nb"])
+def test_a_token_that_cannot_be_one_is_not_sent(monkeypatch, token: str):
+    given = {"DEPLOYBOT_URL": "https://bot.example", "DEPLOYBOT_TOKEN": token}
+
+    with pytest.raises(ConfigError, match="copy it anew"):
+        connected(monkeypatch, given=given)
