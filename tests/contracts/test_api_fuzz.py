@@ -19,8 +19,8 @@ from deploybot.next_step import Deploy
 ANN = {"Authorization": "Bearer token-of-ann"}
 BEN = {"Authorization": "Bearer token-of-ben"}
 DEPLOY = Deploy(service="backend", ref="main", environment="production", reason="asked")
-EXAMPLES = 180 if settings.get_current_profile_name() == "fuzz" else 6
-"""Requests to each of ten operations, in each of three tests."""
+EXAMPLES = 180 if settings.get_current_profile_name() == "fuzz" else 3
+"""Requests to each operation by chance, in each of three tests."""
 MANY = settings(
     max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=list(HealthCheck)
 )

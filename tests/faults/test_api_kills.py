@@ -20,18 +20,14 @@ pytestmark = pytest.mark.slow
 NUMBERS = count(1)
 CALLS: dict[str, dict[str, Any]] = {
     "": {"text": "deploy backend"},
-    "messages": {"text": "wait"},
     "decision": {"request": "q1", "approved": True},
-    "pause": {},
     "cancel": {"reason": "not today"},
     "fork": {"at": 2},
 }
 """Each call and what is sent; a fork appends twice, the others once."""
 LEAVES = {
     "": "api_message_received",
-    "messages": "api_message_received",
     "decision": "answered",
-    "pause": "paused",
     "cancel": "cancelled",
     "fork": "fork_made",
 }
@@ -72,9 +68,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     [
         ("", "append:1:before"),
         ("", "append:1:after"),
-        ("messages", "append:1:after"),
         ("decision", "append:1:after"),
-        ("pause", "append:1:after"),
         ("cancel", "append:1:after"),
         ("fork", "append:1:after"),
         ("fork", "append:2:after"),
