@@ -106,7 +106,7 @@ class Window:
 
 def active(freezes: Iterable[FreezeTable], now: datetime) -> tuple[Window, ...]:
     """Return the windows that `now` is in, the one that lasts longest first."""
-    inside = (w for freeze in freezes for w in _near(freeze, now) if w.begins <= now < w.ends)
+    inside = (w for freeze in freezes for w in _near(freeze, now, 1) if w.begins <= now < w.ends)
     return tuple(sorted(inside, key=lambda window: window.ends, reverse=True))
 
 
@@ -122,7 +122,7 @@ def opening(freezes: tuple[FreezeTable, ...], now: datetime) -> datetime | None:
 
 def closing(freezes: Iterable[FreezeTable], now: datetime) -> Window | None:
     """Return the next window that begins after `now`, if one does within a week or is dated."""
-    later = (w for freeze in freezes for w in _near(freeze, now) if w.begins > now)
+    later = (w for freeze in freezes for w in _near(freeze, now, 8) if w.begins > now)
     return min(later, key=lambda window: window.begins, default=None)
 
 
@@ -147,9 +147,10 @@ def windows(freeze: FreezeTable, day: date) -> Iterator[Window]:
         yield Window(freeze, _first(midnight + start, zone), _last(closes, zone))
 
 
-def _near(freeze: FreezeTable, now: datetime) -> Iterator[Window]:
+def _near(freeze: FreezeTable, now: datetime, ahead: int) -> Iterator[Window]:
+    """Yield the windows that begin from eight days ago until so many days from now."""
     today = now.astimezone(freeze.zone).date()
-    reach = range(1) if isinstance(freeze.begins, datetime) else range(-8, 9)
+    reach = range(1) if isinstance(freeze.begins, datetime) else range(-8, ahead + 1)
     for days in reach:
         yield from windows(freeze, today + timedelta(days=days))
 
