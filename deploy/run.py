@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from deploy import bake, placeholders, process
-from deploy.catalog import Catalog
+from deploy.catalog import Catalog, EnvironmentTable
 from deploy.connections import Connections
 from deploy.errors import CancelledError, RepositoryError, StepFailedError
 from deploy.git import Repository
@@ -111,11 +111,12 @@ def run_tests(
     if not live:
         return _not_run(f"nothing is live on {environment}")
     services = bake.watched(catalog, environment, live)
-    if table.bake_seconds and (problem := bake.watch(services, table.bake_seconds, guard)):
+    if problem := _not_well(table, services, guard):
         return _not_run(problem)
     if table.tests is None:
-        summary = f"well for {table.bake_seconds:g} s: {', '.join(s.service for s in services)}"
-        verified = {name: one.sha for name, one in live.items() if targets[name].verify(one.sha)}
+        names = [one.service for one in services]
+        summary = f"well for {table.bake_seconds:g} s: {', '.join(names)}"
+        verified = {name: live[name].sha for name in names if targets[name].verify(live[name].sha)}
         seconds = round(time.monotonic() - started, 3)
         return TestReport(
             passed=True,
@@ -151,6 +152,17 @@ def run_tests(
         tail=ran.tail,
         verified=verified,
     )
+
+
+def _not_well(
+    table: EnvironmentTable, services: tuple[bake.Watched, ...], guard: Guard
+) -> str | None:
+    """Watch the services for the bake time; return what was wrong, None if nothing was."""
+    if not table.bake_seconds:
+        return None
+    if table.tests is None and not services:
+        return "nothing that is live there has a health page to watch"
+    return bake.watch(services, table.bake_seconds, guard)
 
 
 def _not_run(reason: str) -> TestReport:

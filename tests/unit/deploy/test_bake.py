@@ -5,10 +5,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import pytest
 from fakes import catalog
+from shop import Shop, free, now, quick, unheard
 
 from deploy.bake import IN_A_ROW, Watched, watch, watched
+from deploy.catalog import Catalog
 from deploy.errors import LeaseLostError
+from deploy.look import Look
+from deploy.run import run_tests
 
 SHA = "a" * 40
 
@@ -43,10 +48,6 @@ def service(*answers: bytes | None) -> Iterator[tuple[str, list[str]]]:
 
 def well(sha: str = SHA) -> bytes:
     return b'{"sha": "%s"}' % sha.encode()
-
-
-def free() -> None:
-    """Guard nothing."""
 
 
 def test_what_stays_well_passes_after_the_time() -> None:
@@ -102,3 +103,42 @@ def test_the_guard_ends_the_watch() -> None:
 
 def test_only_what_is_live_and_has_a_page_is_watched() -> None:
     assert watched(catalog(), "production", {}) == ()
+
+
+@pytest.fixture(name="shop")
+def _shop(tmp_path):
+    return Shop(tmp_path)
+
+
+def watched_only(shop: Shop, **place: str) -> Catalog:
+    """Return the shop's configuration with no tests on staging, and its backend live there."""
+    tables = quick(shop).model_dump()
+    tables["environments"]["staging"] |= {"tests": None, "bake_seconds": 0.2}
+    tables["environments"]["staging"]["services"]["backend"] |= place
+    catalog = Catalog.model_validate(tables)
+    shop.deploy(Look(catalog, clock=now), "backend", "v1.0.0", "staging")
+    return catalog
+
+
+def test_watching_nothing_verifies_nothing(shop) -> None:
+    catalog = watched_only(shop, url=None)
+
+    report = run_tests(catalog, "staging", clock=now, guard=free, progress=unheard)
+    live = Look(catalog, clock=now).live("backend", "staging")
+
+    assert not report.passed
+    assert "nothing that is live there has a health page to watch" in report.summary
+    assert live is not None
+    assert not live.verified
+
+
+def test_what_stays_well_is_verified_without_tests_and_what_falls_ill_is_not(shop) -> None:
+    with service(b"fine") as (url, _):
+        catalog = watched_only(shop, health=url)
+        while_up = run_tests(catalog, "staging", clock=now, guard=free, progress=unheard)
+    once_down = run_tests(catalog, "staging", clock=now, guard=free, progress=unheard)
+
+    assert while_up.summary == "well for 0.2 s: backend"
+    assert set(while_up.verified) == {"backend"}
+    assert not once_down.passed
+    assert once_down.summary.startswith("backend was not well")
