@@ -1,10 +1,8 @@
 """Who may lock a place, or change a lock, and what comes of it; where locks are kept is the store's.
 
-Pure: the locks, the configuration, the people and the time are given. `holding` stores what comes of
-it for whoever asks over the API, `agent` for whoever says it in words.
+Pure: locks, configuration, people and time are given. `holding` and `agent` store what comes of it.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -60,15 +58,8 @@ def decide(
     """Return what the step changes, or why it may not."""
     if refusal := misnamed(step.service, step.environment, scene.catalog):
         return refusal
-    held = next(
-        (
-            hold
-            for hold in scene.holds
-            if (hold.service, hold.environment) == (step.service, step.environment)
-        ),
-        None,
-    )
     word = _Word(step, scene, delivery, thread)
+    held = word.meant()
     if isinstance(step, PlaceHold) and step.how == "locked":
         return word.locked(held)
     if held is None:
@@ -112,6 +103,18 @@ class _Word:
 
     def _may_change(self, held: Hold) -> bool:
         return self._approves or (held.made_by == "person" and self.step.by == held.owner)
+
+    def meant(self) -> Hold | None:
+        """Return the hold that it is about: a roll back's to be freed first, else a person's first."""
+        here = {
+            hold.made_by: hold
+            for hold in self.scene.holds
+            if (hold.service, hold.environment) == (self.step.service, self.step.environment)
+        }
+        by_person, by_roll_back = here.get("person"), here.get("rollback")
+        if isinstance(self.step, ReleaseHold) and by_roll_back and self._approves:
+            return by_roll_back
+        return by_person or by_roll_back
 
     # -- each kind of word ---------------------------------------------------------
 
@@ -283,18 +286,15 @@ def _plain(reason: str) -> str:
 def _person(name: str, people: People) -> str | None:
     """Return the one known person whom this names: by id, or by name as people write it."""
     wanted = name.strip().removeprefix("@").casefold()
+    known = people.known
     for names in (
-        {person.id.casefold(): [person.id] for person in people.known},
-        _grouped((person.name, person.id) for person in people.known),
-        _grouped((person.name.partition(" ")[0], person.id) for person in people.known),
+        [person.id for person in known],
+        [person.name for person in known],
+        [person.name.partition(" ")[0] for person in known],
     ):
-        if len(found := names.get(wanted, [])) == 1:
+        found = [
+            one.id for one, called in zip(known, names, strict=True) if called.casefold() == wanted
+        ]
+        if len(found) == 1:
             return found[0]
     return None
-
-
-def _grouped(names: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
-    grouped: dict[str, list[str]] = {}
-    for name, person in names:
-        grouped.setdefault(name.casefold(), []).append(person)
-    return grouped

@@ -40,10 +40,10 @@ class Holding:
         self._clock = clock
 
     def of(self, service: str | None, environment: str) -> Hold | None:
-        """Return the lock of exactly this place, if it has one."""
+        """Return the lock of exactly this place, if it has one; what a roll back holds before it."""
         wanted = (service, environment)
-        holds = self._store.holds()
-        return next((hold for hold in holds if (hold.service, hold.environment) == wanted), None)
+        here = [h for h in self._store.holds() if (h.service, h.environment) == wanted]
+        return next((hold for hold in here if hold.made_by == "rollback"), next(iter(here), None))
 
     def lock(  # noqa: PLR0913 - what can be said of a lock
         self,

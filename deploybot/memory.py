@@ -31,6 +31,11 @@ from deploybot.thread import ATTENDED, SWEEP, Status, Thread
 _Place = tuple[str, str]
 
 
+def _held(hold: Hold) -> tuple[_Place, str]:
+    """Say where a hold is kept: a roll back's stands beside a person's."""
+    return ((hold.service or "", hold.environment), hold.made_by)
+
+
 @dataclass
 class _Kept:
     """One thread: its entries and what is known about it."""
@@ -71,7 +76,7 @@ class MemoryStore:
         self._leases: dict[str, datetime] = {}
         self._owners: dict[str, str] = {}
         self._attended: dict[tuple[str, int], tuple[str, datetime]] = {}
-        self._holds: dict[_Place, Hold] = {}
+        self._holds: dict[tuple[_Place, str], Hold] = {}
         self._progress: dict[str, list[dict[str, Any]]] = {}
         self._lines: dict[_Place, list[str]] = {}
         self._stops: dict[str, str] = {}
@@ -122,9 +127,9 @@ class MemoryStore:
             if release:
                 self._let_go(release)
             if free:
-                self._holds.pop((free.service or "", free.environment), None)
+                self._holds.pop(_held(free), None)
             if hold:
-                self._holds[hold.service or "", hold.environment] = hold
+                self._holds[_held(hold)] = hold
             self._line_up(thread, grown, freed=release or hold or free)
             if grown.standing.stop and grown.standing.started:
                 self._stops[grown.standing.started.operation] = stopped(grown.standing.stop)
@@ -151,7 +156,7 @@ class MemoryStore:
         about = hold or free
         if about is None:
             return
-        there = self._holds.get((about.service or "", about.environment))
+        there = self._holds.get(_held(about))
         if not is_as_seen(there, hold, free, self._now()):
             raise hold_changed(about)
 
@@ -314,8 +319,11 @@ class MemoryStore:
         return tuple(sorted(alive, key=lambda hold: hold.at))
 
     def release_hold(self, service: str, environment: str) -> Hold | None:
-        """Remove a hold, and return it if it has not run out; "" is every service."""
-        hold = self._holds.pop((service, environment), None)
+        """Remove a roll back's hold, or else a person's; return it if it has not run out."""
+        place = (service, environment)
+        hold = self._holds.pop((place, "rollback"), None) or self._holds.pop(
+            (place, "person"), None
+        )
         return hold if hold and (hold.expires is None or self._now() < hold.expires) else None
 
     def report(self, operation_id: str, entry: dict[str, Any]) -> None:

@@ -33,6 +33,8 @@ SHOW_WITHIN_MS = 2000
 OPERATIONS = f"{PREFIX}operations"
 FENCES = f"{PREFIX}fences"
 HOLDS = f"{PREFIX}holds"
+BY_ROLL_BACK = "#rollback"
+"""Behind the name of a place: what a roll back holds there."""
 LINES = f"{PREFIX}lines"
 """The places that somebody waits for, or did."""
 
@@ -97,12 +99,11 @@ class Operations:
         if about is None:
             return {}
         held = place(about.service or "", about.environment)
-        with answering():
-            raw = cast(bytes | None, self._redis.hget(HOLDS, held))
+        field, raw = self._record(held, about)
         there = Hold.model_validate_json(raw) if raw else None
         if not is_as_seen(there, hold, free, self._now()):
             raise hold_changed(about)
-        asked: dict[str, Any] = {"place": held}
+        asked: dict[str, Any] = {"place": held, "field": field}
         if hold:
             asked["record"] = hold.model_dump_json()
         if free or about.made_by == "person":
@@ -110,6 +111,22 @@ class Operations:
         if about.service is None:
             asked["everything"] = f"/{about.environment}"
         return asked
+
+    def _record(self, held: str, about: Hold) -> tuple[str, bytes | None]:
+        """Return where the hold of this kind is kept, and what is there now.
+
+        A roll back's stands beside a person's, so that freeing one keeps the other. Earlier
+        versions kept both in one place.
+        """
+        if about.made_by == "person":
+            with answering():
+                return held, cast(bytes | None, self._redis.hget(HOLDS, held))
+        own = f"{held}{BY_ROLL_BACK}"
+        with answering():
+            found = cast(list[bytes | None], self._redis.hmget(HOLDS, [own, held]))
+        if found[0] is None and found[1] and Hold.model_validate_json(found[1]) == about:
+            return held, found[1]
+        return own, found[0]
 
     def next_fence(self, service: str, environment: str) -> int:
         """Return the fence that the next claim must carry."""
@@ -173,14 +190,17 @@ class Operations:
         return tuple(sorted(alive, key=lambda hold: hold.at))
 
     def release_hold(self, service: str, environment: str) -> Hold | None:
-        """Remove a hold, and return it if it has not run out; "" is every service."""
+        """Remove a roll back's hold, or else a person's; return it if it has not run out."""
         held = place(service, environment)
-        with answering(), self._redis.pipeline(transaction=True) as pipe:
-            pipe.hget(HOLDS, held)
-            pipe.hdel(HOLDS, held)
-            found, _ = pipe.execute()
-        hold = Hold.model_validate_json(found) if found else None
-        return hold if hold and (hold.expires is None or self._now() < hold.expires) else None
+        for field in (f"{held}{BY_ROLL_BACK}", held):
+            with answering(), self._redis.pipeline(transaction=True) as pipe:
+                pipe.hget(HOLDS, field)
+                pipe.hdel(HOLDS, field)
+                found, _ = pipe.execute()
+            if found:
+                hold = Hold.model_validate_json(found)
+                return hold if hold.expires is None or self._now() < hold.expires else None
+        return None
 
     def report(self, operation_id: str, entry: dict[str, Any]) -> None:
         """Add a line of progress; it wakes the delivery of the thread that claimed the operation."""

@@ -81,7 +81,7 @@ class Store(Protocol):
         itself, and the due time covers its death.
 
         A person's `hold` takes the place of exactly the hold in `free`, or of none that lasts when
-        that is left out; `free` alone removes exactly that one. A roll back's takes any one's place.
+        that is left out; `free` alone removes exactly that one. A roll back's stands beside it.
 
         Raises ConflictError when the thread is longer than `thread`, DuplicateError when a dedupe
         key is known, ClaimRefusedError when `claim` is not free, HoldChangedError when what holds

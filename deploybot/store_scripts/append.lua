@@ -28,7 +28,7 @@ if also.claim then
   end
 end
 if also.held and also.held.must_find then
-  if (redis.call('HGET', also.holds, also.held.place) or '') ~= also.held.must_find then
+  if (redis.call('HGET', also.holds, also.held.field) or '') ~= also.held.must_find then
     return {'held'}
   end
 end
@@ -74,9 +74,9 @@ if also.release then
   end
 end
 if also.held and also.held.record then
-  redis.call('HSET', also.holds, also.held.place, also.held.record)
+  redis.call('HSET', also.holds, also.held.field, also.held.record)
 elseif also.held then
-  redis.call('HDEL', also.holds, also.held.place)
+  redis.call('HDEL', also.holds, also.held.field)
 end
 if also.stop then
   redis.call('SET', also.stop.key, also.stop.why, 'EX', also.stop.seconds)

@@ -441,12 +441,18 @@ def test_a_lock_that_ran_out_is_in_nobodys_way(store: Store, clock: Clock) -> No
     assert [hold.owner for hold in store.holds()] == ["ben"]
 
 
-def test_what_a_roll_back_holds_takes_the_place_of_a_lock(store: Store) -> None:
-    store.append(store.load("t1"), said("lock"), hold=held())
+def test_what_a_roll_back_holds_stands_beside_a_lock(store: Store) -> None:
+    lock = held()
+    store.append(store.load("t1"), said("lock"), hold=lock)
+    for sha in ("4af9ec0", "5bf0fd1"):
+        rolled_back = held("deploybot", made_by="rollback", reason=sha)
+        store.append(store.load("t2"), hold=rolled_back)
 
-    store.append(store.load("t2"), hold=held("deploybot", made_by="rollback"))
-
-    assert [hold.owner for hold in store.holds()] == ["deploybot"]
+    assert {hold.made_by for hold in store.holds()} == {"person", "rollback"}
+    with pytest.raises(HoldChangedError):
+        store.append(store.load("t3"), free=held("deploybot", made_by="rollback", reason="4af9ec0"))
+    store.append(store.load("t3"), free=rolled_back)
+    assert store.holds() == (lock,)
 
 
 # -- lines -------------------------------------------------------------------------

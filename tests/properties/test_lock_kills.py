@@ -17,6 +17,11 @@ DEPLOY = Deploy(service="backend", ref="main", environment="staging", reason="as
 class Company(Story):
     """A story whose worker dies at one instant; another goes on after a while."""
 
+    def opened_store(self) -> DyingStore:
+        store = DyingStore(now=self.clock.now)
+        store.fate = Fate()
+        return store
+
     def says(self, text: str, *, by: str, dies_at: int) -> None:
         said = ApiMessageReceived(at=self.clock.now(), by=by, delivery=self._delivery(), text=text)
         self.inbox.hear(self.thread_id, said, dedupe=(said.delivery,))
@@ -33,13 +38,7 @@ class Company(Story):
 
 @pytest.fixture
 def company() -> Company:
-    company = Company()
-    store = DyingStore(now=company.clock.now)
-    store.fate = Fate()
-    for part in (company.inbox, company.agent, company.agent._proposals, company.operator):
-        part._store = store
-    company.store = company.deployer.store = store
-    return company
+    return Company()
 
 
 def count(company: Company, kind: type) -> int:

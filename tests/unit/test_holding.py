@@ -263,6 +263,26 @@ def test_what_a_roll_back_holds_is_freed_by_approvers_and_by_nobody_else(desk):
     assert desk.hold is None
 
 
+def test_a_lock_outlives_what_a_roll_back_holds_beside_it(desk):
+    desk.lock("eve", reason="schema migration")
+    roll_back_holds(desk)
+
+    assert desk.hold.made_by == "rollback"
+    assert desk.extend("eve", until=NOON + timedelta(hours=3)).accepted
+    assert desk.unlock("ben").accepted
+    assert desk.hold.owner == "eve"
+    assert desk.unlock("eve").accepted
+    assert desk.hold is None
+
+
+def test_the_owner_frees_their_own_lock_while_a_roll_back_holds(desk):
+    desk.lock("eve")
+    roll_back_holds(desk)
+
+    assert desk.unlock("eve").accepted
+    assert [hold.made_by for hold in desk.store.holds()] == ["rollback"]
+
+
 def test_what_a_roll_back_holds_where_nobody_approves_does_not_stay_for_ever(desk):
     hold = roll_back_holds(desk).model_copy(update={"environment": "staging"})
     desk.store.append(desk.store.load("t9"), hold=hold)
