@@ -44,7 +44,7 @@ class Locks:
         table = self._deps.deployer.catalog.environments.get(environment)
         if table is None or (service is not None and service not in table.services):
             known = table.services if table else self._deps.deployer.catalog.environments
-            text = f"There is no such place; nothing was done. Known: {', '.join(known)}."
+            text = f"There is no such place; nothing was done. Known: {', '.join(known) or 'none'}."
             return problem(404, text)
         return JSONResponse(self._lock(service, environment).model_dump(mode="json"))
 
