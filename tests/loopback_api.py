@@ -55,7 +55,7 @@ class LoopbackApi:
         self.asked: list[Asked] = []
         self.faults: list[Fault] = []
         self.violations: list[str] = []
-        self.watch: Callable[[Literal["comes", "is done"]], None] = lambda _: None
+        self.watch: Callable[[Literal["comes", "is done"], Asked], None] = lambda *_: None
         """Told when a request comes, and again when it is done and not yet answered."""
         self._lock = threading.RLock()
         self.url = ""
@@ -94,11 +94,11 @@ class LoopbackApi:
             server.server_close()
 
     def _handle(self, asked: Asked) -> Answer | None:
-        self.watch("comes")
+        self.watch("comes", asked)
         try:
             return self._done(asked)
         finally:
-            self.watch("is done")
+            self.watch("is done", asked)
 
     def _done(self, asked: Asked) -> Answer | None:
         with self._lock:

@@ -108,7 +108,7 @@ class PlainGitHubHarness(GitHubHarness):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        self.api.details = "unknown"
+        self.api.details = "none"
 
     def target_table(self) -> dict[str, Any]:
         table = super().target_table()

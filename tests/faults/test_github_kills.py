@@ -10,6 +10,7 @@ from contextlib import closing
 from functools import partial
 
 import pytest
+from loopback_api import Asked
 from remote_harnesses import GitHubHarness, PlainGitHubHarness
 from shop import free, unheard
 from target_harness import followed
@@ -19,7 +20,8 @@ from deploy.plan import Plan
 from deploy.run import run
 from deploy.target import Began, Ended, Order, Target
 
-FAULTS = ("lose", "drop", "500", "502 after", "403 rate", "slow")
+LOST = ("lose", "502 after", "drop", "500")
+FAULTS = (*LOST, "403 rate", "slow")
 ENDS = ("success", "success", "failure", "cancelled")
 
 
@@ -32,7 +34,7 @@ class Killing:
         self.killed = 0
 
     def try_out(self, work: Callable[[], object], first: int, last: int) -> None:
-        """Do the work; kill it as one of these requests comes or is done, if it makes so many."""
+        """Do the work; kill it as one of these requests, or the dispatch, comes or is done, or not."""
         child = os.fork()
         if child == 0:
             try:
@@ -40,17 +42,19 @@ class Killing:
             finally:
                 os._exit(0)
         left = self.chance.randint(first, last)
-        moment = self.chance.choice(("comes", "is done"))
+        at_dispatch = self.chance.random() < 0.35
+        moment = self.chance.choice(("comes", "is done", "never"))
 
-        def watch(what: str) -> None:
+        def watch(what: str, asked: Asked) -> None:
             nonlocal left
-            left -= what == moment
-            if left == 0 and what == moment:
-                os.kill(child, signal.SIGKILL)
+            if what == moment:
+                left -= 1
+                if asked.path.endswith("/dispatches") if at_dispatch else left == 0:
+                    os.kill(child, signal.SIGKILL)
 
         self.harness.api.watch = watch
         _, status = os.waitpid(child, 0)
-        self.harness.api.watch = lambda _: None
+        self.harness.api.watch = lambda *_: None
         self.killed += os.WIFSIGNALED(status)
 
 
@@ -68,9 +72,10 @@ def one_after_the_other(harness: GitHubHarness, seed: int, count: int) -> Counte
         harness.api.ends_as = chance.choice(ENDS)
         harness.api.hidden = chance.choice((0, 0, 1, 5))
         order = ordered(harness, target, chance.choice(shas))
-        if chance.random() < 0.4:
-            part = chance.choice(("dispatches", "deployments", "runs"))
-            kind = chance.choice(FAULTS)
+        if chance.random() < 0.35:
+            harness.api.goes_wrong("POST", "/dispatches", chance.choice(LOST))
+        elif chance.random() < 0.4:
+            kind, part = chance.choice(FAULTS), chance.choice(("deployments", "runs", "dispatches"))
             harness.api.goes_wrong(chance.choice(("POST", "GET")), part, kind, seconds=0.2)
         first = chance.choice((1, before, before))
         killing.try_out(partial(begun, look, order), first, 2 * before)
@@ -115,6 +120,7 @@ def checked(harness: GitHubHarness, order: Order, found: object) -> str:
     assert len(runs) <= 1, f"{order.approval_id} ran {len(runs)} times"
     if runs:
         assert isinstance(found, Ended), found
+        assert runs[0].status == "completed"
         assert (found.outcome == "succeeded") == (runs[0].conclusion == "success")
         return found.outcome
     assert not (isinstance(found, Ended) and found.outcome == "succeeded")
