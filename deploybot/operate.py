@@ -127,8 +127,9 @@ class Operator:
                 began_at=_began_at(thread, request),
             )
             try:
+                ref = shown.sha if part else shown.ref  # what began goes on, whatever moved since
                 plan = deployer.plan(
-                    shown.action, shown.service, shown.ref, shown.environment, asking=asking
+                    shown.action, shown.service, ref, shown.environment, asking=asking
                 )
             except RefusedError as error:
                 return self._refused(thread, shown, error.reason_code, str(error))

@@ -110,3 +110,14 @@ def test_the_digest_covers_every_service() -> None:
     changed = request.model_copy(update={"more": (other.model_copy(update={"sha": "f" * 40}),)})
 
     assert changed.sealed().digest != request.digest
+
+
+def test_a_branch_that_moves_between_two_services_keeps_the_second_from_nothing() -> None:
+    story = asked(Story())
+    sha = story.request.plan.sha
+    story.deployer.on_switch = lambda: setattr(story.deployer, "main", "moved")
+
+    story.approves(by="ann")
+
+    live = [event.sha for event in story.thread.events if isinstance(event, DeploySucceeded)]
+    assert live == [sha, sha]
