@@ -42,19 +42,25 @@ def glances(
         return ()
     asked = () if status else _STATUSES
     with answering(), connection.pipeline(transaction=False) as pipe:
+        pipe.zmscore(THREADS, list(threads))
+        for each in asked:
+            pipe.zmscore(f"{PREFIX}status:{each}", list(threads))
         for name in threads:
-            key = stream_key(name)
-            pipe.zscore(THREADS, name)
-            pipe.xlen(key)
-            pipe.xrange(key, count=1)
-            pipe.xrevrange(key, count=tail)
-            for each in asked:
-                pipe.zscore(f"{PREFIX}status:{each}", name)
-        found = pipe.execute()
-    width = 4 + len(asked)
+            pipe.xrange(stream_key(name), count=1)
+            pipe.xrevrange(stream_key(name), count=tail)
+        times, *found = pipe.execute()
+    known = _statuses(threads, asked, found[: len(asked)])
+    ends = found[len(asked) :]
     return tuple(
-        _glance(name, found[at : at + width], status)
-        for name, at in zip(threads, range(0, len(found), width), strict=True)
+        Glance(
+            id=name,
+            status=status or known.get(name, ""),
+            length=_length(last),
+            at=datetime.fromtimestamp((at or 0) / 1_000_000, UTC),
+            first=next(iter(_events(first)), None),
+            last=tuple(reversed(_events(last))),
+        )
+        for name, at, first, last in zip(threads, times, ends[::2], ends[1::2], strict=True)
     )
 
 
@@ -66,17 +72,20 @@ def count(connection: redis.Redis, statuses: Sequence[str]) -> dict[str, int]:
         return dict(zip(statuses, map(int, pipe.execute()), strict=True))
 
 
-def _glance(name: str, found: Sequence[Any], status: str) -> Glance:
-    score, length, first, last, *at = found
-    stands = (each for each, place in zip(_STATUSES, at, strict=False) if place is not None)
-    return Glance(
-        id=name,
-        status=status or str(next(stands, "")),
-        length=int(length),
-        at=datetime.fromtimestamp((score or 0) / 1_000_000, UTC),
-        first=next(iter(_events(first)), None),
-        last=tuple(reversed(_events(last))),
-    )
+def _statuses(
+    threads: Sequence[str], asked: Sequence[str], found: Sequence[Sequence[float | None]]
+) -> dict[str, str]:
+    return {
+        name: str(status)
+        for status, places in zip(asked, found, strict=True)
+        for name, place in zip(threads, places, strict=True)
+        if place is not None
+    }
+
+
+def _length(last: Sequence[tuple[bytes, Any]]) -> int:
+    """Return the number of the newest entry: they are numbered without a gap."""
+    return int(last[0][0].partition(b"-")[0]) if last else 0
 
 
 def _events(entries: object) -> list[Event]:

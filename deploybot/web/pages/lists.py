@@ -18,7 +18,7 @@ from deploybot.web.pages.timeline import Entry, entry
 ROWS = 50
 WAITING = 200
 """Threads that wait for people, of each kind, that are looked through."""
-TAIL = 8
+TAIL = 4
 """Newest events in which what is open is looked for, before the whole thread is read."""
 
 
