@@ -160,12 +160,8 @@ def _entry(  # noqa: C901, PLR0911, PLR0912, PLR0915 - one flat table, a case an
             named = "" if told else intent
             hint = words.say("try", code) if is_last else ""
             return "error", _given(step=named, code=code, error=error, **{"try": hint})
-        case HoldReleased(service=service, environment=environment):
-            return "hold_released", {
-                "service": service or "every service",
-                "environment": environment,
-                "by": event.by,
-            }
+        case HoldReleased(service=held, environment=place, by=by):
+            return "hold_released", {"service": held or "all", "environment": place, "by": by}
         case HoldPlaced(hold=hold, how=how):
             return "hold_placed", _given(
                 service=hold.service or "every service",
