@@ -21,15 +21,18 @@ LONGER = {
     "deploybot/config.py": "every setting, and how each is checked",
     "deploybot/demo/company.py": "everything that the demo starts, and in which order it ends",
     "deploybot/demo/play.py": "the whole story, line by line",
+    "deploybot/evals/telling.py": "an event or a step told by a case, a method each",
     "deploybot/events.py": "a class an event, and nothing else",
+    "deploybot/inbox.py": "every way in which a word, an answer or a wish comes in",
     "deploybot/memory.py": "every promise of the store's port, in memory",
     "deploybot/outbox.py": "what people are told, a case an event",
+    "deploybot/ports.py": "every port, each a protocol and its values",
     "deploybot/pipeline.py": "what plain code chooses, from the push to the roll back",
     "deploybot/store.py": "every promise of the store's port, on Redis",
     "deploybot/thread.py": "all that may follow what: one table and its fold",
 }
 """The files that may grow beyond LINES, up to MOST, and why each is still one thing."""
-MOST = 450
+MOST = 520
 
 MODULES = sorted(
     path

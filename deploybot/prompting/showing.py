@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from deploy.plan import SHORT, Plan
+from deploy.plan import SHORT
 from deploybot.approvals import ApprovalRequest
 from deploybot.events import (
     FACTS,
@@ -67,6 +67,7 @@ from deploybot.next_step import (
 )
 from deploybot.prompting import rows
 from deploybot.prompting.cutting import cut
+from deploybot.prompting.proposed import given, in_full, shown_request
 from deploybot.prompting.shown import Entry, Part, Shown, intent_of
 from deploybot.prompting.words import Words
 
@@ -134,7 +135,7 @@ def _entry(  # noqa: C901, PLR0911, PLR0912, PLR0915 - one flat table, a case an
     match event:
         case SlackMessageReceived(by=by, name=name, text=text):
             called = "" if name.casefold() == by.casefold() else name
-            return "slack_message", {"from": by, **_given(name=called), "text": text}
+            return "slack_message", {"from": by, **given(name=called), "text": text}
         case EmailReceived(by=by, subject=subject, text=text):
             return "email", {"from": by, "subject": subject, "text": text}
         case ApiMessageReceived(by=by, text=text):
@@ -146,7 +147,7 @@ def _entry(  # noqa: C901, PLR0911, PLR0912, PLR0915 - one flat table, a case an
             return "schedule", {"name": name, "text": text}
         case HandedOver(agent=agent, text=text, context=context):
             facts = rows.facts(context, words, event.at) if has_facts else {}
-            return "handed_over", _given(to=agent, text=text, **facts)
+            return "handed_over", given(to=agent, text=text, **facts)
         case StepChosen(step=HandOver()):
             return None
         case StepChosen(step=step):
@@ -159,11 +160,11 @@ def _entry(  # noqa: C901, PLR0911, PLR0912, PLR0915 - one flat table, a case an
             told = before.chosen is not None and intent_of(before.chosen.step) == intent
             named = "" if told else intent
             hint = words.say("try", code) if is_last else ""
-            return "error", _given(step=named, code=code, error=error, **{"try": hint})
+            return "error", given(step=named, code=code, error=error, **{"try": hint})
         case HoldReleased(service=held, environment=place, by=by):
             return "hold_released", {"service": held or "all", "environment": place, "by": by}
         case HoldPlaced(hold=hold, how=how):
-            return "hold_placed", _given(
+            return "hold_placed", given(
                 service=hold.service or "every service",
                 environment=hold.environment,
                 how=how,
@@ -176,13 +177,13 @@ def _entry(  # noqa: C901, PLR0911, PLR0912, PLR0915 - one flat table, a case an
         case TurnCame():
             return ("turn_came", {}) if is_last else None
         case PlansShown(plans=plans):
-            return "dry_run", {"would": [_in_full(plan, words) for plan in plans]}
+            return "dry_run", {"would": [in_full(plan, words) for plan in plans]}
         case DriftFound(service=service, environment=environment, live=live, expected=expected):
             found = {"service": service, "environment": environment}
             there, ours = (live or "nothing")[:SHORT], (expected or "nothing")[:SHORT]
             return "drift", {**found, "live": there, "expected": ours}
         case StopRequested(by=by, reason=reason):
-            return "stop_requested", _given(by=by, reason=reason)
+            return "stop_requested", given(by=by, reason=reason)
         case TestsPassed(environment=environment, summary=summary, live=live):
             return "tests_passed", _tests(environment, summary, live)
         case TestsFailed(environment=environment, summary=summary, live=live, tail=tail):
@@ -193,10 +194,10 @@ def _entry(  # noqa: C901, PLR0911, PLR0912, PLR0915 - one flat table, a case an
         case Answered(by=by, answer=answer):
             return "human_response", {"by": by, "answer": answer}
         case ApprovalRequested(request=request):
-            return ("approval_requested", _request(request, words)) if is_last else None
+            return ("approval_requested", shown_request(request, words)) if is_last else None
         case ApprovalGranted(by=by, request_id=request_id, comment=comment):
             change = _change(request_id, before, words)
-            return "human_response", _given(approved=change, by=by, comment=comment)
+            return "human_response", given(approved=change, by=by, comment=comment)
         case ApprovalDenied(by=by, request_id=request_id, feedback=feedback):
             change = _change(request_id, before, words)
             return "human_response", {"denied": change, "by": by, "feedback": feedback}
@@ -222,7 +223,7 @@ def _entry(  # noqa: C901, PLR0911, PLR0912, PLR0915 - one flat table, a case an
         case Woke():
             return "woke", {}
         case Cancelled(by=by, reason=reason):
-            return "cancelled", _given(by=by, reason=reason)
+            return "cancelled", given(by=by, reason=reason)
         case Escalated(reason=reason):
             return "asked_people_for_help", {"reason": reason}
         case Finished(message=message):
@@ -248,10 +249,10 @@ def _step(step: NextStep) -> Entry:
     tag = _tag(intent)
     named = {} if tag == intent else {"intent": intent}
     told = _IN_THE_NAME if isinstance(step, Deploy | RollBack) else _SHOWN_BY_THE_RESULT
-    given = {k: v for k, v in step if k not in told and v not in (None, "", (), [])}
+    shown = {k: v for k, v in step if k not in told and v not in (None, "", (), [])}
     if isinstance(step, DeployTogether):
-        given["parts"] = [f"{part.service} {part.ref}" for part in step.parts]
-    return tag, {**named, **given}
+        shown["parts"] = [f"{part.service} {part.ref}" for part in step.parts]
+    return tag, {**named, **shown}
 
 
 _SHOWN_BY_THE_RESULT = frozenset({"intent", "limit", "urgency", "format"})
@@ -263,38 +264,17 @@ def _tests(environment: str, summary: str, live: dict[str, str]) -> dict[str, An
     return {"environment": environment, "summary": summary, "live": short}
 
 
-def _request(request: ApprovalRequest, words: Words) -> dict[str, Any]:
-    plans = request.plans
-    start = f"{request.start_at:%Y-%m-%d %H:%M} UTC" if request.start_at else ""
-    return _given(
-        change=", then ".join(_in_full(plan, words) for plan in plans),
-        starts=start,
-        live_now=", ".join((plan.previous_sha or "nothing")[:SHORT] for plan in plans),
-        commits=sum(plan.commits_total for plan in plans),
-        warnings=[warning for plan in plans for warning in plan.warnings],
-    )
-
-
 def _change(request_id: str, before: Before, words: Words) -> str:
     """Return what was proposed, in full: a response is never read without its object."""
     request = before.request
     if request is None or request.id != request_id:
         return "unknown"
-    return ", then ".join(_in_full(plan, words) for plan in request.plans)
-
-
-def _in_full(plan: Plan, words: Words) -> str:
-    return words.say("change", plan.action, plan.service, plan.sha[:SHORT], plan.environment)
+    return ", then ".join(in_full(plan, words) for plan in request.plans)
 
 
 def _result(event: _OF_A_DEPLOY, before: Before, **values: Any) -> Entry:
     request = before.request
     if request is None or request.id != event.request_id or event.part >= len(request.plans):
-        return "deploy_result", _given(**values)
+        return "deploy_result", given(**values)
     plan = request.plans[event.part]
-    return _tag(f"{plan.action}_{plan.service}_result"), _given(**values)
-
-
-def _given(**values: Any) -> dict[str, Any]:
-    """Return the values that say something."""
-    return {key: value for key, value in values.items() if value not in (None, "", [], {})}
+    return _tag(f"{plan.action}_{plan.service}_result"), given(**values)
