@@ -64,6 +64,26 @@ def test_a_promise_is_kept_by_a_test_that_runs(name, file):
     assert not any(skips(node) for node in tree.body if "pytestmark" in names_of(node))
 
 
+PEERS = (ROOT / "docs/peers.md").read_text(encoding="utf-8")
+SHOWN = sorted(set(re.findall(r"\[`(test_\w+)`\]\(\.\./(tests/[\w/]+\.py)\)", PEERS)))
+
+
+@pytest.mark.parametrize(("name", "file"), SHOWN, ids=[name for name, _ in SHOWN])
+def test_what_is_said_beside_others_is_shown_by_a_test_that_runs(name, file):
+    test_a_promise_is_kept_by_a_test_that_runs(name, file)
+
+
+def test_every_row_beside_others_is_shown_by_a_test_or_says_no():
+    rows = [line.strip("| ").split(" | ") for line in PEERS.splitlines() if line.startswith("| ")]
+    rows = [row for row in rows if row[-1] not in ("Shown by", "---")]
+
+    assert len(rows) >= 80
+    for row in rows:
+        says_no = any(re.match(r"No\b", cell) for cell in row)
+        assert "](../tests/" in row[-1] or says_no, row
+        assert any(re.match(r"(?:Yes|No|In part|Otherwise|Through)\b", cell) for cell in row), row
+
+
 def names_of(node: ast.stmt) -> set[str]:
     match node:
         case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
@@ -77,7 +97,7 @@ def names_of(node: ast.stmt) -> set[str]:
 def skips(node: ast.stmt) -> bool:
     """Tell whether a test, or a mark, keeps the test from running."""
     marks = node.decorator_list if isinstance(node, ast.FunctionDef | ast.ClassDef) else [node]
-    return any("skip" in ast.unparse(mark) or "xfail" in ast.unparse(mark) for mark in marks)
+    return any(re.search(r"\bmark\.(skip|xfail)", ast.unparse(mark)) for mark in marks)
 
 
 # -- the transcript ----------------------------------------------------------------

@@ -5,6 +5,7 @@ from story import Story
 
 from deploybot.events import ApprovalSuperseded, DeployFailed, DeployStarted, LinedUp, StepFailed
 from deploybot.next_step import Deploy, DoneForNow
+from deploybot.telling import Said
 from deploybot.thread import Status
 
 DEPLOY = Deploy(service="backend", ref="main", environment="production", reason="asked to")
@@ -64,6 +65,25 @@ def test_an_older_request_that_is_approved_late_runs_over_nothing_unseen() -> No
     assert started(story) == 0
     assert story.request.id != older.id
     assert story.request.plan.previous_sha == sha_of("main")
+
+
+def test_whoever_waits_hears_the_number_for_whom_and_when_it_is_their_turn(story: Story) -> None:
+    story.verified_on_staging()
+    story.person_says("lock backend on production: schema migration", by="ann")
+    story.thread_id = "t2"
+    story.model_will(DEPLOY).person_says("deploy the backend", by="eve")
+    waiting = said(story)
+    story.thread_id = "t3"
+    story.person_says("unlock backend on production", by="ann")
+    story.thread_id = "t2"
+
+    assert any("Number 1 in line" in text and "schema migration" in text for text in waiting)
+    assert any(text.startswith("Your turn: backend on production") for text in said(story))
+    assert story.thread.status is Status.AWAITING_APPROVAL
+
+
+def said(story: Story) -> list[str]:
+    return [one.text for one in story.told if isinstance(one, Said)]
 
 
 def test_what_went_live_while_it_waited_is_not_deployed_again(story: Story) -> None:
