@@ -172,8 +172,8 @@ def _entry(  # noqa: C901, PLR0911, PLR0912, PLR0915 - one flat table, a case an
                 reason=hold.reason,
             )
         case LinedUp(service=service, environment=environment, position=position, why=why):
-            place = {"service": service, "environment": environment}
-            return "waits_in_line", {**place, "position": position, "why": why}
+            where = {"service": service, "environment": environment}
+            return "waits_in_line", {**where, "position": position, "why": why}
         case TurnCame():
             return ("turn_came", {}) if is_last else None
         case PlansShown(plans=plans):

@@ -12,7 +12,8 @@ from planning import TEMPLATES
 from story import Story
 
 from deploybot.agent import Agent
-from deploybot.cli.threads import show_thread
+from deploybot.cli.prompts import show_prompt
+from deploybot.cli.terminal import Terminal
 from deploybot.models.openai import OpenAIModel
 from deploybot.ports import Prompt
 from deploybot.prompting import RENDERERS, build
@@ -54,7 +55,7 @@ def test_what_is_printed_is_what_was_sent(
         model.close()
 
     bot = told(story, lambda thread: prompt(thread, renderer))
-    show_thread(bot, story.thread_id, as_json=True, prompt=True)
+    show_prompt(Terminal(as_json=True), bot, story.thread_id)
 
     printed = capsys.readouterr()
     assert json.loads(printed.out) == server.requests[-1]["messages"]
@@ -68,7 +69,7 @@ def test_it_says_when_the_templates_have_changed_since(
     story = Story(script=ScriptedModel()).person_says("hi")
 
     bot = told(story, lambda thread: replace(prompt(thread), digest="other"))
-    show_thread(bot, story.thread_id, as_json=False, prompt=True)
+    show_prompt(Terminal(), bot, story.thread_id)
 
     printed = capsys.readouterr()
     assert "have changed since; they are other now" in printed.err
