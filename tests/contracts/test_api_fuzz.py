@@ -5,6 +5,7 @@
 
 from itertools import cycle
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import schemathesis
@@ -54,6 +55,8 @@ def described(**phases: Any) -> schemathesis.schemas.BaseSchema:
 
 API = described()
 BY_CHANCE = described(coverage={"enabled": False})
+ABOUT_DATA = tuple(CHECKS.get_by_names(["negative_data_rejection", "positive_data_acceptance"]))
+REJECTION = tuple(CHECKS.get_by_names(["negative_data_rejection"]))
 ABOUT_AUTHORIZATION = tuple(CHECKS.get_by_names(["ignored_auth"]))
 
 
@@ -70,8 +73,12 @@ def test_what_the_description_allows_and_forbids_is_answered_as_it_says(
 ) -> None:
     before = everything() if case.method == "GET" else {}
 
-    case.call_and_validate(headers=ANN)
+    answer = case.call(headers=ANN)
 
+    # What is wrong in a query may be nothing once it is written down, such as an empty list.
+    sent = parse_qs(urlsplit(str(answer.request.url)).query, keep_blank_values=True)
+    vanished = set(case.query or {}) - set(sent)
+    case.validate_response(answer, excluded_checks=[*REJECTION] if vanished else [])
     assert case.method != "GET" or everything() == before
 
 
@@ -101,9 +108,6 @@ def test_nobody_without_a_token_gets_anything_or_changes_anything(case: schemath
     assert answer.status_code in {401, 404, 405}
     assert answer.headers["content-type"] == ["application/problem+json"]
     assert everything() == before
-
-
-ABOUT_DATA = tuple(CHECKS.get_by_names(["negative_data_rejection", "positive_data_acceptance"]))
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "TRACE", "HEAD"])
