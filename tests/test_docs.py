@@ -95,9 +95,10 @@ def names_of(node: ast.stmt) -> set[str]:
 
 
 def skips(node: ast.stmt) -> bool:
-    """Tell whether a test, or a mark, keeps the test from running."""
+    """Tell whether a mark keeps the test, or one of its cases, out of `make test`."""
     marks = node.decorator_list if isinstance(node, ast.FunctionDef | ast.ClassDef) else [node]
-    return any(re.search(r"\bmark\.(skip|xfail)", ast.unparse(mark)) for mark in marks)
+    kept_out = r"\bmark\.(skip|xfail)|^(pytestmark = .*)?\b(pytest\.mark\.)?benchmark$"
+    return any(re.search(kept_out, ast.unparse(mark)) for mark in marks)
 
 
 # -- the transcript ----------------------------------------------------------------
