@@ -58,7 +58,11 @@ from deploybot.events import (
 from deploybot.telling import Asked, Card, CardState, Opening, Private, Said, Shown, Telling
 from deploybot.thread import Thread
 
-_WAITS_TO_START = (CardState.APPROVED, CardState.SCHEDULED)
+
+def _waits_to_start(card: Card) -> bool:
+    """Tell whether it was approved and nothing runs: not yet, or between two of its changes."""
+    between = card.state is CardState.DEPLOYING and not card.operation
+    return between or card.state in (CardState.APPROVED, CardState.SCHEDULED)
 
 
 @dataclass
@@ -92,9 +96,9 @@ class _Reel:
             self.tell(telling)
 
     def close_approved(self, state: CardState, event: Event, note: str) -> None:
-        """Nothing will come of what was approved."""
+        """Nothing more will come of what was approved, or of its next change."""
         for key, telling in self.told.items():
-            if isinstance(telling, Card) and telling.state in _WAITS_TO_START:
+            if isinstance(telling, Card) and _waits_to_start(telling):
                 self.told[key] = replace(telling, state=state, by=event.by, at=event.at, note=note)
 
     def opening_line(self, line: str) -> None:
@@ -210,7 +214,7 @@ def _about_requests(reel: _Reel, event: Event) -> None:
         case Cancelled():
             reel.close_approved(CardState.CLOSED, event, "")
         case ApprovalSuperseded(request_id=request_id, changes=changes):
-            note = "What you saw has changed: " + "; ".join(changes) + ". Nothing was deployed."
+            note = f"What you saw has changed: {'; '.join(changes)}."
             reel.card(request_id, state=CardState.SUPERSEDED, at=event.at, note=note)
         case _:
             pass
@@ -220,23 +224,22 @@ def _about_deploys(reel: _Reel, seq: int, event: Event) -> None:
     key = f"said:{seq}"
     match event:
         case DeployStarted(request_id=request_id, operation=operation):
-            at = event.part
-            reel.card(request_id, state=CardState.DEPLOYING, operation=operation, part=at)
+            runs = {"operation": operation, "part": event.part, "link": ""}
+            reel.card(request_id, state=CardState.DEPLOYING, **runs)
         case DeploySucceeded(request_id=request_id, sha=sha, seconds=seconds):
             card = reel.told.get(f"card:{request_id}")
             if isinstance(card, Card):
                 plans = card.request.plans
                 plan = plans[event.part]
-                last = event.part + 1 == len(plans)
-                reel.card(
-                    request_id,
-                    state=CardState.LIVE if last else CardState.DEPLOYING,
-                    at=event.at,
-                    seconds=card.seconds + seconds,
-                    live=sha,
-                    part=event.part if last else event.part + 1,
-                    link=event.link,
-                )
+                went = {"at": event.at, "live": sha, "link": event.link}
+                went |= {"seconds": card.seconds + seconds}
+                if event.part + 1 == len(plans):
+                    went |= {"state": CardState.LIVE, "part": event.part}
+                else:
+                    went |= {"part": event.part + 1, "operation": ""}
+                    if card.stopping:  # what runs was too far to stop, what follows is not begun
+                        went |= {"state": CardState.CLOSED, "by": card.stopping}
+                reel.card(request_id, **went)
                 reel.opening_line(f"{plan.service} {sha[:7]} is live on {plan.environment}.")
                 if plan.action == "roll_back" and plan.commits:
                     reel.tell(Said(key, _taken_back(plan), "warning", mention=_authors(plan)))
@@ -255,7 +258,8 @@ def _about_deploys(reel: _Reel, seq: int, event: Event) -> None:
             reel.tell(Said(key, _failed(reel, event), "bad", detail=event.tail))
         case DeployOutcomeUnknown(request_id=request_id, step=step, live=live):
             state = CardState.UNKNOWN
-            reel.card(request_id, state=state, at=event.at, note=step, live=live)
+            told = {"at": event.at, "note": step, "live": live, "link": event.link}
+            reel.card(request_id, state=state, **told)
             text = (
                 f"A worker died during {step or 'the deploy'}; the outcome is not known. Nothing "
                 "was run again, and nothing else starts there until a person settles it."
@@ -293,13 +297,16 @@ def _about_places(reel: _Reel, seq: int, event: Event) -> None:
     match event:
         case LinedUp(service=service, environment=environment, position=position, why=why):
             reel.close_approved(CardState.IN_LINE, event, why)
+            place = f"{service} on {environment}"
             text = (
-                f"Number {position} in line for {service} on {environment}: {why} "
+                f"Number {position} in line for {place}: {why} "
                 "It is planned anew when its turn comes; write here to leave the line."
             )
-            reel.tell(Said(key, text))
+            reel.tell(Said(f"line:{service}:{environment}", text))
         case TurnCame(service=service, environment=environment):
-            reel.tell(Said(key, f"Your turn: {service} on {environment} is free now."))
+            # The same message: the card that follows is what people must notice.
+            text = f"Your turn: {service} on {environment} is free now, so it is planned anew."
+            reel.tell(Said(f"line:{service}:{environment}", text))
         case HoldPlaced(hold=hold, how=how, was_owner=was_owner):
             reel.tell(Said(key, _locked(hold, how, event.by, was_owner), mention=_told(event)))
         case HoldReleased(service=service, environment=environment, was=was, was_owner=owner):

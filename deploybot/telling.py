@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from deploy.plan import Plan
-from deploybot.approvals import ApprovalRequest, Grant
+from deploybot.approvals import ApprovalRequest, Grant, is_met
 from deploybot.events import QuestionAsked
 from deploybot.thread import Thread
 
@@ -86,10 +86,25 @@ class Card(Telling):
     link: str = ""
     """Where the target shows the run, if it does."""
     operation: str = ""
-    """Key of the progress stream while it runs and after."""
+    """Key of the progress stream of the part that runs or ended; "" while none does."""
     seconds: float = 0.0
     live: str | None = None
     detail: tuple[str, ...] = ()
+
+    @property
+    def done(self) -> tuple[Plan, ...]:
+        """Return those of its changes that are live."""
+        return self.request.plans[: self.part + (self.state is CardState.LIVE)]
+
+    @property
+    def left(self) -> tuple[Plan, ...]:
+        """Return those of its changes that were not begun."""
+        return self.request.plans[self.part + bool(self.operation) :]
+
+    @property
+    def was_met(self) -> bool:
+        """Whether enough people, or the standing rule, said yes before it came to its end."""
+        return is_met(self.request, self.grants)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from deploybot.inbound.slack_buttons import (
     DENY,
     IT_FAILED,
     IT_IS_LIVE,
+    STOP,
     WORDS,
     Reference,
     chosen_block,
@@ -71,6 +72,18 @@ class Pressed:
 
 
 @dataclass(frozen=True)
+class Stopping:
+    """Somebody's wish that a running deploy stops, and where they are told if it may not."""
+
+    thread: str
+    request_id: str
+    by: str
+    user: str
+    channel: str
+    delivery: str
+
+
+@dataclass(frozen=True)
 class Chosen:
     """One of a question's choices, by its index as shown, and who chose it."""
 
@@ -123,7 +136,7 @@ def read_message(payload: Json, home: Home, people: People, now: datetime) -> Wo
     )
 
 
-def read_click(payload: Json, people: People) -> Pressed | Chosen | Settling | Ignored:
+def read_click(payload: Json, people: People) -> Pressed | Stopping | Chosen | Settling | Ignored:
     """Return which button was pressed on what; raises InboundError (400) when it is garbled."""
     click = parsed(Click, payload)
     action, where, user = click.actions[0], click.container, click.user.id
@@ -135,9 +148,11 @@ def read_click(payload: Json, people: People) -> Pressed | Chosen | Settling | I
     by = people.by_slack(user)
     if action.action_id.partition(":")[0] == CHOOSE:
         return _chosen(action, by, user, delivery)
-    if action.action_id not in {APPROVE, DENY, IT_IS_LIVE, IT_FAILED}:
+    if action.action_id not in {APPROVE, DENY, STOP, IT_IS_LIVE, IT_FAILED}:
         return Ignored("no such button")
     about = Reference.loads(action.value)
+    if action.action_id == STOP:
+        return Stopping(about.thread, about.request, by, user, where.channel_id, delivery)
     if action.action_id in {IT_IS_LIVE, IT_FAILED}:
         return Settling(
             thread=about.thread,

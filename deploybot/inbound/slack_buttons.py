@@ -8,6 +8,7 @@ from deploybot.errors import InboundError
 
 APPROVE = "approve"
 DENY = "deny"
+STOP = "stop"
 CHOOSE = "choose"
 """Action ids; one of a row of choices is `choose:<index>`."""
 IT_IS_LIVE = "it_is_live"

@@ -17,11 +17,31 @@ ENDED = {
 """States after which nobody can answer any more, in a word or two."""
 
 
+def ended_as(card: Card) -> str:
+    """Return how a request ended, in a word or two."""
+    stopped = card.was_met and card.state in (CardState.DENIED, CardState.CLOSED)
+    return "stopped" if stopped else ENDED[card.state]
+
+
 def ending(card: Card, people: People) -> str:
     """Say how a request ended, and what runs now; empty while it has not ended."""
+    if not card.request.more:
+        return _ending(card, people)
+    done = ", ".join(f"{plan.service} {plan.sha[:SHORT]}" for plan in card.done)
+    left = ", ".join(plan.service for plan in card.left)
+    said = [_ending(card, people)]
+    if done and card.state is not CardState.LIVE:
+        said.append(f"Live under the same approval: {done}.")
+    if left and (card.part or card.operation):
+        said.append(f"Not begun: {left}.")
+    return " ".join(said)
+
+
+def _ending(card: Card, people: People) -> str:  # noqa: C901 - a case a state
     when = f" at {card.at:%H:%M} UTC" if card.at else ""
     by = people.name(card.by) if card.by else "somebody"
     live = f"{_live(card)} is live." if card.live else "Nothing is live there."
+    which = f" of {card.request.plans[card.part].service}" if card.request.more else ""
     match card.state:
         case CardState.LIVE:
             approved = ", ".join(people.name(grant.by) for grant in card.grants)
@@ -32,9 +52,13 @@ def ending(card: Card, people: People) -> str:
         case CardState.UNKNOWN:
             return f"A worker died, and the outcome is not known. Nothing was run again. {live}"
         case CardState.FAILED:
-            return f"The deploy failed{when}. {live}"
+            return f"The deploy{which} failed{when}. {live}"
+        case CardState.DENIED | CardState.CLOSED if card.was_met:
+            why = f"Stopped by {by}{when}, before it started"
         case CardState.DENIED:
             why = f"Denied by {by}{when}"
+        case CardState.EXPIRED if card.was_met:
+            why = f"It was approved, and could not start in time, so it expired{when}"
         case CardState.EXPIRED:
             why = f"Nobody answered in time, so it expired{when}"
         case CardState.SUPERSEDED:
@@ -45,11 +69,12 @@ def ending(card: Card, people: People) -> str:
             why = f"{by} wrote or cancelled{when}, which closed it"
         case _:
             return ""
-    return f"{why}; nothing was deployed."
+    return f"{why}; nothing{' more' if card.part else ''} was deployed."
 
 
 def _live(card: Card) -> str:
     """Return the commit that is live, or of several changes all that went live."""
     if card.state is CardState.LIVE and card.request.more:
-        return ", ".join(f"{plan.service} {plan.sha[:SHORT]}" for plan in card.request.plans)
-    return (card.live or "")[:SHORT]
+        return ", ".join(f"{plan.service} {plan.sha[:SHORT]}" for plan in card.done)
+    service = f"{card.request.plans[card.part].service} " if card.request.more else ""
+    return service + (card.live or "")[:SHORT]

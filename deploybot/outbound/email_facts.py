@@ -10,6 +10,8 @@ from deploybot.mail import visible
 from deploybot.ports import People
 
 COMMITS = 5
+OF_SEVERAL = 3
+"""How many commits of each change a mail about several shows."""
 NAMED = 5
 LONGEST = 4_000
 """Characters of one text that others wrote."""
@@ -38,19 +40,30 @@ def of(request: ApprovalRequest, people: People) -> tuple[Fact, ...]:
         Fact("Until", _moment(request.expires_at)),
         Fact("Starts", starts),
     )
-    if request.more:
-        several = (fact for plan in request.plans for fact in _brief(plan))
-        facts = (*several, *people_and_times)
-    else:
-        first, second, *rest = _whole(request.plan)
+    return _rows(request.plans, people_and_times)
+
+
+def of_dry_run(plans: tuple[Plan, ...], start_at: datetime | None) -> tuple[Fact, ...]:
+    """Return the rows of what would run: each change, and when it would start."""
+    return _rows(plans, (Fact("Would start", _moment(start_at) if start_at else ""),))
+
+
+def _rows(plans: tuple[Plan, ...], people_and_times: tuple[Fact, ...]) -> tuple[Fact, ...]:
+    if len(plans) == 1:
+        first, second, *rest = _whole(plans[0])
         facts = (first, second, *people_and_times, *rest)
+    else:
+        several = (
+            fact for number, plan in enumerate(plans, start=1) for fact in _brief(number, plan)
+        )
+        facts = (*several, *people_and_times)
     return tuple(fact for fact in facts if fact.value not in ("", "0"))
 
 
-def warnings(request: ApprovalRequest) -> Iterator[str]:
+def warnings(plans: tuple[Plan, ...]) -> Iterator[str]:
     """Yield what to be careful about, in each of the changes."""
-    for plan in request.plans:
-        about = f"{plan.service}: " if request.more else ""
+    for plan in plans:
+        about = f"{plan.service}: " if len(plans) > 1 else ""
         for warning in plan.warnings:
             yield f"{about}{warning}"
         if plan.risky:
@@ -92,11 +105,15 @@ def _behind_the_rest(plan: Plan) -> Iterator[Fact]:
     yield Fact("Pull requests", str(number), _and_more(merged, number - len(merged)))
 
 
-def _brief(plan: Plan) -> Iterator[Fact]:
+def _brief(number: int, plan: Plan) -> Iterator[Fact]:
     """Yield two rows for one change of several."""
     count = f"{plan.commits_total} commit{'s' if plan.commits_total != 1 else ''}"
-    said = (f"{count}, {_size(plan)}" if _size(plan) else count, f"Steps: {_names(plan)}")
-    yield Fact(plan.service, _change(plan), said)
+    count += " taken back" if plan.goes_back else ""
+    said = [f"{count}, {_size(plan)}" if _size(plan) else count, *_commits(plan, OF_SEVERAL)]
+    if plan.checks:
+        said.append(f"Checked: {', '.join(line_of(check) for check in plan.checks)}")
+    said.append(f"Steps: {_names(plan)}")
+    yield Fact(f"{number}. {plan.service}", _change(plan), tuple(said))
     yield Fact("Commit", plan.sha, code=True)
 
 
@@ -130,10 +147,10 @@ def _names(plan: Plan) -> str:
     return " → ".join(line_of(step.name) for step in plan.steps)
 
 
-def _commits(plan: Plan) -> tuple[str, ...]:
+def _commits(plan: Plan, most: int = COMMITS) -> tuple[str, ...]:
     lines = [
         f"{commit.sha[:SHORT]} {line_of(commit.subject)[:120]} ({line_of(commit.author)[:60]})"
-        for commit in plan.commits[:COMMITS]
+        for commit in plan.commits[:most]
     ]
     return _and_more(lines, plan.commits_total - len(lines))
 

@@ -11,11 +11,13 @@ from deploy.plan import SHORT, Plan
 from deploybot.approvals import ApprovalRequest, may_answer
 from deploybot.events import EmailReceived
 from deploybot.mail import MailSettings, is_unverified, message_id, reply_code
-from deploybot.outbound.email_endings import ENDED, ending
+from deploybot.outbound.email_endings import ENDED, ended_as, ending
 from deploybot.ports import People
-from deploybot.telling import Asked, Card, CardState, Private, Said, Telling
+from deploybot.telling import Asked, Card, CardState, Private, Said, Shown, Telling
 from deploybot.thread import Thread
 
+SEVERAL = 4
+"""Of more changes the number is told, and not their names."""
 SAID_ANYWAY = {CardState.FAILED, CardState.UNKNOWN}
 """Ends that are also said in the thread; whoever hears that needs no second mail."""
 
@@ -46,6 +48,8 @@ class Letter:
     detail: tuple[str, ...] = ()
     card: Card | None = None
     """Set when the mail shows a whole request."""
+    shown: Shown | None = None
+    """Set when the mail shows a dry run."""
     code: str = ""
     """Set when the reader may answer by mail."""
 
@@ -67,6 +71,8 @@ def describe(plan: Plan, *more: Plan) -> str:
     """Return a change, or several, in one line: `Deploy backend, then frontend to production`."""
     verb, where = ("Roll back", "on") if plan.action == "roll_back" else ("Deploy", "to")
     services = ", then ".join(one.service for one in (plan, *more))
+    if len(more) >= SEVERAL:
+        services = f"{1 + len(more)} services"
     return f"{verb} {services} {where} {plan.environment}"
 
 
@@ -95,6 +101,11 @@ class _Desk:
                 yield self._private(telling)
             case Card():
                 yield from self._card(telling)
+            case Shown(plans=plans) if plans:
+                reader = self._starter()
+                if reader:
+                    title = f"Dry run: {describe(*plans)}"
+                    yield self._letter(telling.key, reader, title=title, shown=telling)
             case _:
                 pass
 
@@ -172,7 +183,7 @@ class _Desk:
 
     def _end(self, card: Card, reader: Reader) -> Letter:
         key = f"{card.key}:{card.state}@{reader.id}"
-        title = f"{describe(*card.request.plans)}: {ENDED[card.state]}"
+        title = f"{describe(*card.request.plans)}: {ended_as(card)}"
         text = tuple(part for part in (ending(card, self.people), card.note) if part)
         before = message_id(self.settings, self.thread.id, f"{card.key}@{reader.id}", reader.id)
         chain = (before,) if f"{card.key}@{reader.id}" in self.sent else ()
@@ -192,11 +203,12 @@ class _Desk:
         code: str = "",
         chain: tuple[str, ...] = (),
         about: Card | None = None,
+        shown: Shown | None = None,
     ) -> Letter:
-        shown = card or about
+        told = card or about
         subject = f"Re: {_bare(reader.subject)}" if reader.subject else title
-        if shown and not reader.answers:
-            about_it = f"{describe(*shown.request.plans)} ({shown.request.plan.sha[:SHORT]})"
+        if told and not reader.answers:
+            about_it = f"{describe(*told.request.plans)} ({told.request.plan.sha[:SHORT]})"
             subject = f"{'Re: ' * bool(chain)}{about_it}"
         return Letter(
             key=key,
@@ -208,6 +220,7 @@ class _Desk:
             paragraphs=paragraphs,
             detail=detail,
             card=card,
+            shown=shown,
             code=code,
         )
 

@@ -17,6 +17,7 @@ from deploybot.outbound import email_facts
 from deploybot.outbound.email_facts import line_of, text_of
 from deploybot.outbound.email_letters import Letter, confirmations, describe
 from deploybot.ports import People
+from deploybot.telling import Shown
 
 DETAIL = 40
 """Lines of output."""
@@ -63,11 +64,13 @@ def _shown(letter: Letter, settings: MailSettings, people: People, url: str) -> 
         "title": line_of(letter.title),
         "paragraphs": [text_of(paragraph) for paragraph in letter.paragraphs],
         "detail": [line_of(line) for line in letter.detail[-DETAIL:]],
-        "card": letter.card is not None,
+        "card": letter.card is not None or letter.shown is not None,
         "dashes": "-- ",
         "footer": "deploybot wrote this mail. What you reply goes to its thread.",
         "url": url if urlsplit(url).scheme in ("http", "https") else "",
     }
+    if letter.shown is not None:
+        return shown | _of_dry_run(letter.shown)
     if letter.card is None:
         return shown
     request = letter.card.request
@@ -77,12 +80,26 @@ def _shown(letter: Letter, settings: MailSettings, people: People, url: str) -> 
         "what": describe(*request.plans),
         "facts": email_facts.of(request, people),
         "warnings": [
-            line_of(one) for one in (*confirmations(request), *email_facts.warnings(request))
+            line_of(one) for one in (*confirmations(request), *email_facts.warnings(request.plans))
         ],
         "reason": text_of(request.reason),
         "how": _how(letter, request),
         "approve_link": link.get("approve", ""),
         "deny_link": link.get("deny", ""),
+    }
+
+
+def _of_dry_run(dry: Shown) -> dict[str, Any]:
+    """Return what a request would show, without anything to answer."""
+    return {
+        "intro": "This was a dry run: nothing was done, and nothing waits",
+        "what": describe(*dry.plans),
+        "facts": email_facts.of_dry_run(dry.plans, dry.start_at),
+        "warnings": [line_of(one) for one in email_facts.warnings(dry.plans)],
+        "reason": "",
+        "how": "To have it done, ask for it without a dry run.",
+        "approve_link": "",
+        "deny_link": "",
     }
 
 

@@ -18,6 +18,7 @@ from deploybot.outbound.slack_rich import (
     ticked,
     words,
 )
+from deploybot.outbound.slack_shown import shown_blocks, shown_text
 from deploybot.outbound.slack_text import clean, escape, line, unsigned
 from deploybot.ports import People
 from deploybot.telling import Asked, Card, Opening, Said, Shown, Telling
@@ -64,12 +65,7 @@ def draw(telling: Telling, look: Look) -> Drawing:
             text = _began(telling, look.people)
             return _drawing(escape(text, 3000), _opening(telling, text, look))
         case Shown():
-            shown = "\n".join(
-                f"{number}. {plan.action.replace('_', ' ')} {plan.service} {plan.sha[:7]} "
-                f"on {plan.environment}"
-                for number, plan in enumerate(telling.plans, start=1)
-            )
-            return draw(Said(telling.key, f"A dry run; nothing was done:\n{shown}"), look)
+            return _drawing(shown_text(telling), shown_blocks(telling, look.url))
         case Said(tone="plain") if (plain := unsigned(telling.text)) != telling.text:
             return draw(replace(telling, text=plain), look)
         case Said():

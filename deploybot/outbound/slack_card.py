@@ -1,4 +1,4 @@
-"""The card of one approval request: who may answer, and how; its fate is `slack_fate`'s.
+"""The card of one approval request: who may answer; how is `slack_actions`', its fate `slack_fate`'s.
 
 What code found out about each of its changes is drawn by `slack_facts`.
 """
@@ -8,11 +8,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from deploy.plan import SHORT, Plan
-from deploybot.approvals import ApprovalRequest, may_answer, may_settle
-from deploybot.inbound.slack_buttons import APPROVE, DENY, IT_FAILED, IT_IS_LIVE, Reference
+from deploybot.approvals import ApprovalRequest, may_answer
 from deploybot.outbound import slack_facts as facts
+from deploybot.outbound.slack_actions import actions
 from deploybot.outbound.slack_facts import plain, small
 from deploybot.outbound.slack_fate import fate, in_short
+from deploybot.outbound.slack_parts import SEVERAL, title
 from deploybot.outbound.slack_rich import Json, quote, rich, section, words
 from deploybot.outbound.slack_text import code, escape, line, moment
 from deploybot.ports import People
@@ -20,21 +21,8 @@ from deploybot.telling import Card, CardState
 
 QUIET = {CardState.OPEN, CardState.APPROVED, CardState.DEPLOYING, CardState.LIVE}
 """Where nobody needs to do anything about a request that plain code approved."""
-ANSWERS = ((APPROVE, "Approve", "primary"), (DENY, "Deny", "danger"))
-OUTCOMES = ((IT_IS_LIVE, "It is live", "primary"), (IT_FAILED, "It failed", "danger"))
-STOP = ((DENY, "Stop it", "danger"),)
-"""Buttons: action id, label, style."""
-SEVERAL = 4
-"""Up to so many changes are drawn with all their facts; of more, a row each."""
 OF_SEVERAL = 3
 """How many commits and warnings of each change a card of several shows."""
-
-
-def title(plan: Plan, *more: Plan) -> str:
-    """Return what would happen, in a few words."""
-    verb, where = ("Roll back", "on") if plan.action == "roll_back" else ("Deploy", "to")
-    services = ", then ".join(one.service for one in (plan, *more))
-    return f"{verb} {services} {where} {plan.environment}"
 
 
 def card_text(card: Card, people: People) -> str:
@@ -57,13 +45,14 @@ def card_blocks(
         *fate(card, people, progress),
         *(() if request.more else _only(card)),
         _fields(card, people),
-        *(_each(card) if request.more else ()),
+        *(each(request.plans, whole=card.state is CardState.OPEN) if request.more else ()),
         *(_to_decide(request) if card.state is CardState.OPEN else ()),
     ]
     if card.stopping and card.state is CardState.DEPLOYING:
-        blocks.append(plain(f"{people.name(card.stopping)} asked it to stop."))
-    blocks += _links(url, card.link)
-    return [*blocks, *_actions(card, people)]
+        asked = f"{people.name(card.stopping)} wants it to stop: it ends at the next safe step."
+        blocks.append(plain(f"🛑 {asked}"))
+    blocks += _links(url, card.link or _where_it_runs(progress))
+    return [*blocks, *actions(card, people)]
 
 
 def detail_blocks(request: ApprovalRequest) -> list[Json]:
@@ -93,18 +82,20 @@ def _only(card: Card) -> list[Json]:
     return [*facts.subject(plan), facts.commit(plan)]
 
 
-def _each(card: Card) -> list[Json]:
-    """Return the facts of each of several changes, in the order in which they go live."""
-    plans = card.request.plans
+def each(plans: tuple[Plan, ...], *, whole: bool) -> list[Json]:
+    """Return the facts of each of several changes, in the order in which they go live.
+
+    `whole` is for who has yet to decide; else which commits it is about is enough.
+    """
     if len(plans) > SEVERAL:
         return facts.many(plans)
     blocks: list[Json] = []
     for alike in facts.alike(plans):
         services = ", ".join(f"*{plans.index(plan) + 1}. {escape(plan.service)}*" for plan in alike)
+        blocks += [{"type": "divider"}] if whole else []
         blocks += [_marked(f"{services}  {facts.change(alike[0])}"), facts.commit(alike[0])]
-        if card.state is CardState.OPEN:
-            blocks += facts.of_several(alike, OF_SEVERAL)
-    return blocks
+        blocks += facts.of_several(alike, OF_SEVERAL) if whole else []
+    return [*blocks, {"type": "divider"}] if whole else blocks
 
 
 def _fields(card: Card, people: People) -> Json:
@@ -167,63 +158,10 @@ def _says_more(request: ApprovalRequest) -> bool:
     return bool(set(request.asked.casefold().split()) - said)
 
 
-def _may_settle(request: ApprovalRequest, people: People) -> str:
-    """Mention those who may say how it ended."""
-    able = [one for one in people.known if may_settle(request, one.id) is None]
-    shown = [f"<@{one.slack}>" if one.slack else escape(one.name, 80) for one in able[:10]]
-    more = f" +{len(able) - 10} more" if len(able) > 10 else ""
-    return (", ".join(shown) or "nobody") + more
-
-
-def _actions(card: Card, people: People) -> list[Json]:
-    """Return what people can do about the request as it stands."""
-    request = card.request
-    match card.state:
-        case CardState.OPEN if not request.rule.automatic:
-            return [_buttons(request, "answer", ANSWERS)]
-        case CardState.SCHEDULED:
-            return [_buttons(request, "answer", STOP)]
-        case CardState.UNKNOWN:
-            able = small(f"May settle it, after a look: {_may_settle(request, people)}")
-            return [able, _buttons(request, "settle", OUTCOMES)]
-        case _:
-            return []
-
-
-def _buttons(request: ApprovalRequest, block: str, buttons: Sequence[tuple[str, str, str]]) -> Json:
-    about = Reference(thread=request.thread, request=request.id, digest=request.digest).dumps()
-    label = line(f"{title(*request.plans)}, {request.plan.sha[:SHORT]}", 60)
-    return {
-        "type": "actions",
-        "block_id": f"{block}:{request.id}",
-        "elements": [
-            {
-                "type": "button",
-                "action_id": action,
-                "style": style,
-                "text": _plain(says),
-                "value": about,
-                "accessibility_label": f"{says}: {label}",
-                **(_asked_twice(request) if action == APPROVE else {}),
-            }
-            for action, says, style in buttons
-        ],
-    }
-
-
-def _asked_twice(request: ApprovalRequest) -> dict[str, Json]:
-    """Return the dialog that asks once more, where something must be confirmed on its own."""
-    said = dict.fromkeys(one for plan in request.plans for one in plan.confirm)
-    if not said:
-        return {}
-    confirm = {
-        "title": _plain(line(f"{title(*request.plans)}?", 100)),
-        "text": _plain(line(" ".join(said), 300)),
-        "confirm": _plain("Approve"),
-        "deny": _plain("Not now"),
-        "style": "danger",
-    }
-    return {"confirm": confirm}
+def _where_it_runs(progress: Sequence[dict[str, Any]]) -> str:
+    """Return the page that the target last gave for what runs, "" for none."""
+    links = (entry.get("link") for entry in reversed(progress) if entry.get("kind") == "running")
+    return str(next(links, "") or "")
 
 
 def _links(url: str, run: str) -> list[Json]:
@@ -236,7 +174,3 @@ def _links(url: str, run: str) -> list[Json]:
 
 def _marked(text: str) -> Json:
     return {"type": "section", "text": {"type": "mrkdwn", "text": text, "verbatim": True}}
-
-
-def _plain(text: str) -> Json:
-    return {"type": "plain_text", "text": text, "emoji": False}

@@ -1,22 +1,23 @@
-"""The dialog that asks why somebody denies; what is done with the answer is `web.slack`'s."""
+"""The dialog that asks why somebody denies, or stops what was approved; what is done with the answer is `web.slack`'s."""
 
 from typing import Any
 
 from deploybot.approvals import ApprovalRequest
 from deploybot.inbound.slack_buttons import DENIAL, WORDS, Reference
-from deploybot.outbound.slack_card import title
+from deploybot.outbound.slack_parts import title
 from deploybot.outbound.slack_rich import rich, section, words
 
 
-def denial(request: ApprovalRequest) -> dict[str, Any]:
-    """Return the view: what is denied, and one required field for the words."""
+def denial(request: ApprovalRequest, *, stops: bool = False) -> dict[str, Any]:
+    """Return the view: what is denied, or stopped before it starts, and a field for the words."""
+    verb = "Stop it" if stops else "Deny"
     about = Reference(thread=request.thread, request=request.id, digest=request.digest)
     return {
         "type": "modal",
         "callback_id": DENIAL,
         "private_metadata": about.dumps(),
-        "title": {"type": "plain_text", "text": "Deny"},
-        "submit": {"type": "plain_text", "text": "Deny"},
+        "title": {"type": "plain_text", "text": verb},
+        "submit": {"type": "plain_text", "text": verb},
         "close": {"type": "plain_text", "text": "Cancel"},
         "blocks": [
             rich(

@@ -130,13 +130,7 @@ def _found(plan: Plan) -> list[Json]:
 
 def detail(plan: Plan) -> list[Json]:
     """Return what the card has no room for: each step as it runs, commits, paths, checks, people."""
-    steps = [
-        f"{number}. {step.name}: {step.says}"
-        + (f"\n   $ {shlex.join(step.argv)}" if step.argv else "")
-        for number, step in enumerate(plan.steps, start=1)
-    ]
-    runs = [cut(step, 600) for step in steps] or ["nothing"]
-    blocks = [rich(section(words("What runs, exactly", bold=True)), output(runs, 6000))]
+    blocks = [runs(plan, "What runs, exactly")]
     if len(plan.commits) > NEWEST:
         blocks.append(_listed("Commits", map(_row, plan.commits[:30])))
     if len(plan.pull_requests) > NAMED:
@@ -150,6 +144,17 @@ def detail(plan: Plan) -> list[Json]:
         names = ", ".join(line(author, 60) for author in plan.authors)
         blocks.append(plain(f"Written by {names}{_more(plan.authors_total - len(plan.authors))}"))
     return blocks
+
+
+def runs(plan: Plan, heading: str, limit: int = 6000) -> Json:
+    """Return each step as it runs, below a heading."""
+    steps = [
+        f"{number}. {step.name}: {step.says}"
+        + (f"\n   $ {shlex.join(step.argv)}" if step.argv else "")
+        for number, step in enumerate(plan.steps, start=1)
+    ]
+    lines = [cut(step, 600) for step in steps] or ["nothing"]
+    return rich(section(words(heading, bold=True)), output(lines, limit))
 
 
 def plain(text: str) -> Json:

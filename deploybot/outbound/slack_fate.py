@@ -3,13 +3,16 @@
 from collections.abc import Sequence
 from typing import Any
 
+from deploy.plan import SHORT
 from deploybot.approvals import POLICY
+from deploybot.outbound import slack_parts as parts
 from deploybot.outbound.slack_rich import Json, quote, rich
 from deploybot.outbound.slack_text import code, escape, moment
 from deploybot.ports import People
 from deploybot.telling import Card, CardState
 
-NOTHING = "Nothing was deployed."
+SOON = 600
+"""Up to so many seconds from the approval, a later start is a countdown."""
 FINAL = {
     CardState.DENIED,
     CardState.EXPIRED,
@@ -27,9 +30,15 @@ def fate(card: Card, people: People, progress: Sequence[dict[str, Any]]) -> list
     approved = _approved(card, people) if _was_approved(card) else ""
     ended = [entry for entry in progress if entry.get("kind") == "step"][-10:]
     if card.state is CardState.LIVE:
-        lines, small = [head, approved], " · ".join(_took(entry) for entry in ended)
+        lines, small = (
+            [head, approved, *parts.not_begun(card)],
+            parts.of_the_last(card, _took_each(ended)),
+        )
     else:
-        lines, small = [approved, *_steps(card, ended), head], ""
+        lines, small = (
+            [approved, *parts.live(card), *_steps(card, ended), head, *parts.not_begun(card)],
+            "",
+        )
     text = "\n".join(one for one in lines if one)
     blocks: list[Json] = []
     if text:
@@ -43,7 +52,7 @@ def _marked(text: str) -> Json:
     return {"type": "mrkdwn", "text": text, "verbatim": True}
 
 
-def in_short(card: Card, people: People) -> str:  # noqa: C901, PLR0911 - a case a state
+def in_short(card: Card, people: People) -> str:  # noqa: C901, PLR0911, PLR0912 - a case a state
     """Return the same in a few plain words, escaped, for a notification."""
     by = escape(people.name(card.by)) if card.by else "somebody"
     match card.state:
@@ -52,19 +61,23 @@ def in_short(card: Card, people: People) -> str:  # noqa: C901, PLR0911 - a case
         case CardState.APPROVED:
             return f"approved by {_granters(card, people)}"
         case CardState.SCHEDULED:
-            return f"approved by {_granters(card, people)}; starts {_starts(card)}"
+            return f"approved by {_granters(card, people)}; {_starts(card)}"
         case CardState.IN_LINE:
-            return "waiting in line; nothing was deployed"
+            return f"waiting in line; {parts.so_far(card)}"
         case CardState.DENIED:
-            return f"denied by {by}: {escape(card.note, 500)}"
+            how = "stopped" if card.was_met else "denied"
+            return f"{how} by {by}: {escape(card.note, 500)}"
         case CardState.EXPIRED:
-            return "expired; nothing was deployed"
+            return f"expired; {parts.so_far(card)}"
         case CardState.SUPERSEDED:
-            return "superseded; nothing was deployed"
+            return f"superseded; {parts.so_far(card)}"
         case CardState.CLOSED:
-            return f"closed by {by}; nothing was deployed"
+            how = "stopped" if card.was_met else "closed"
+            return f"{how} by {by}; {parts.so_far(card)}"
         case CardState.DEPLOYING:
             return "deploying"
+        case CardState.LIVE if card.left:
+            return f"live; not begun: {parts.services(card.left)}"
         case CardState.LIVE:
             return "live"
         case CardState.FAILED:
@@ -77,32 +90,52 @@ def _head(card: Card, people: People) -> str:  # noqa: C901, PLR0911, PLR0912 - 
     environment = escape(card.request.plan.environment)
     by = f" by {escape(people.name(card.by))}" if card.by else ""
     at = f" at {moment(card.at)}" if card.at else ""
-    live = code(card.live[:7]) if card.live else "nothing"
+    live = code(card.live[:SHORT]) if card.live else "nothing"
+    nothing = f"{parts.so_far(card).capitalize()}."
     match card.state:
         case CardState.OPEN:
             return _waiting(card, people)
         case CardState.APPROVED:
             return "Starting…"
         case CardState.SCHEDULED:
-            return f"🕑 *Starts {_starts(card)}*, unless somebody stops it."
+            starts = _starts(card)
+            return f"🕑 *{starts[0].upper()}{starts[1:]}*, unless somebody stops it."
         case CardState.IN_LINE:
-            return f"🧍 *In line*{at}: the place was not free. {NOTHING} It is shown anew."
+            return (
+                f"🧍 *In line*{at}: the place was not free. {nothing} It is shown anew in its turn."
+            )
+        case CardState.DENIED if card.was_met:
+            return f"❌ *Stopped{by}*{at}, before {parts.following(card)} started. {nothing}"
         case CardState.DENIED:
-            return f"❌ *Denied{by}*{at}. {NOTHING}"
+            return f"❌ *Denied{by}*{at}. {nothing}"
+        case CardState.EXPIRED if card.was_met:
+            return f"⌛ *Expired*{at}: it was approved, and could not start in time. {nothing}"
         case CardState.EXPIRED:
-            return f"⌛ *Expired*{at}: nobody answered in time. {NOTHING}"
+            return f"⌛ *Expired*{at}: nobody answered in time. {nothing}"
         case CardState.SUPERSEDED:
-            return f"♻️ *Superseded*{at}. This can no longer be approved."
+            return f"♻️ *Superseded*{at}. {nothing} This can no longer be approved."
+        case CardState.CLOSED if card.was_met:
+            return f"❌ *Stopped{by}*{at}, before {parts.following(card)} started. {nothing}"
         case CardState.CLOSED:
-            return f"💬 *Closed{by}*{at}, before enough people answered. {NOTHING}"
+            return f"💬 *Closed{by}*{at}, before enough people answered. {nothing}"
         case CardState.DEPLOYING:
             return ""
         case CardState.LIVE if card.by:
             return f"🟢 *Live:* {live} on {environment}, as {escape(people.name(card.by))} settled."
+        case CardState.LIVE if card.request.more:
+            return f"🟢 *Live:* {parts.each(card.done)} on {environment} in {card.seconds:.1f} s."
         case CardState.LIVE:
             return f"🟢 *Live:* {live} on {environment} in {card.seconds:.1f} s."
         case CardState.FAILED if card.by:
             return f"❌ *Not live*, as {escape(people.name(card.by))} settled. Live now: {live}."
+        case CardState.FAILED if not card.operation:
+            return f"❌ *Never started*{at}: {parts.following(card)}. {nothing}"
+        case CardState.FAILED if card.stopping:
+            who = escape(people.name(card.stopping))
+            return f"❌ *Not live*{at}: {who} asked it to stop. Live on {environment} now: {live}."
+        case CardState.FAILED if card.request.more:
+            what = escape(card.request.plans[card.part].service)
+            return f"❌ *{what} failed*{at}. Live of it on {environment} now: {live}."
         case CardState.FAILED:
             return f"❌ *Failed*{at}. Live on {environment} now: {live}."
         case CardState.UNKNOWN:
@@ -113,8 +146,15 @@ def _head(card: Card, people: People) -> str:  # noqa: C901, PLR0911, PLR0912 - 
 
 
 def _starts(card: Card) -> str:
+    """Return when it starts, and how long after it was approved if that is soon, in lower case."""
     start = card.request.start_at
-    return moment(start, "{date_short_pretty} at {time}") if start else "at once"
+    verb = "rolls back" if card.request.plan.action == "roll_back" else "starts"
+    if start is None:
+        return f"{verb} at once"
+    seconds = (start - card.grants[-1].at).total_seconds() if card.grants else SOON
+    if not 0 < seconds < SOON:
+        return f"{verb} {moment(start, '{date_short_pretty} at {time}')}"
+    return f"{verb} in {seconds:.0f} s, at {moment(start, '{time_secs}', seconds=True)}"
 
 
 def _words(card: Card) -> str:
@@ -129,8 +169,7 @@ def _words(card: Card) -> str:
 
 
 def _was_approved(card: Card) -> bool:
-    running = {CardState.DEPLOYING, CardState.LIVE, CardState.FAILED, CardState.UNKNOWN}
-    return bool(card.grants) and card.state in running | {CardState.APPROVED, CardState.SCHEDULED}
+    return card.was_met and card.state is not CardState.OPEN
 
 
 def _approved(card: Card, people: People) -> str:
@@ -153,6 +192,10 @@ def _waiting(card: Card, people: People) -> str:
     return f"✅ {count} so far: {_granters(card, people)}."
 
 
+def _took_each(ended: Sequence[dict[str, Any]]) -> str:
+    return " · ".join(_took(entry) for entry in ended)
+
+
 def _took(entry: dict[str, Any]) -> str:
     return f"{code(str(entry.get('name', '')), 40)} {float(entry.get('seconds') or 0):.1f} s"
 
@@ -165,7 +208,10 @@ def _steps(card: Card, ended: Sequence[dict[str, Any]]) -> list[str]:
         plan = card.request.plans[card.part]
         left = [step.name for step in plan.steps if step.name not in done]
         failed = any(not entry.get("ok", True) for entry in ended)
+        what = f"Deploying {escape(plan.service, 80)}" if card.request.more else "Deploying"
+        if not card.operation:
+            return [f"⏳ *{what}…*"]
         if failed or not left:
             return [*lines, "⏳ *Finishing…*"]
-        return [*lines, f"⏳ *Deploying:* {code(left[0], 40)}…"]
+        return [*lines, f"⏳ *{what}:* {code(left[0], 40)}…"]
     return lines

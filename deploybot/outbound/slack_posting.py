@@ -7,8 +7,9 @@ from typing import Any
 
 from deploybot.events import AnswerRefused, SlackMessageReceived
 from deploybot.outbound.slack_blocks import Drawing, Look, draw
-from deploybot.outbound.slack_card import detail_blocks, title
+from deploybot.outbound.slack_card import detail_blocks
 from deploybot.outbound.slack_fate import FINAL
+from deploybot.outbound.slack_parts import title
 from deploybot.outbound.slack_text import escape
 from deploybot.telling import Card, CardState, Private, Telling
 from deploybot.thread import Thread

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from datetime import datetime
+from datetime import UTC, datetime
 
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-_])")
 _INVISIBLE = {"Cc", "Cf", "Cs"}
@@ -63,6 +63,9 @@ def code(text: str, limit: int = 200) -> str:
     return f"`{escape(inner, limit * 5) or ' '}`"
 
 
-def moment(at: datetime, style: str = "{time}") -> str:
+def moment(at: datetime, style: str = "{time}", *, seconds: bool = False) -> str:
     """Return a time that Slack shows in the reader's own zone, with UTC where it cannot."""
-    return f"<!date^{int(at.timestamp())}^{style}|{at:%H:%M} UTC>"
+    at = at.astimezone(UTC)
+    day = f"{at.day} {at:%b} " if "date" in style else ""
+    written = f"{day}{at:%H:%M:%S}" if seconds else f"{day}{at:%H:%M}"
+    return f"<!date^{int(at.timestamp())}^{style}|{written} UTC>"

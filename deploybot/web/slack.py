@@ -22,6 +22,7 @@ from deploybot.inbound.slack_buttons import (
     DENY,
     IT_FAILED,
     IT_IS_LIVE,
+    STOP,
 )
 from deploybot.inbound.slack_payloads import Json, read_body
 from deploybot.inbound.slack_signature import verify
@@ -120,7 +121,7 @@ def bolt_app(door: SlackDoor, desk: SlackDesk) -> App:
 
     app.event("app_mention")(heard)
     app.event("message")(heard)
-    buttons = f"{APPROVE}|{DENY}|{IT_IS_LIVE}|{IT_FAILED}"
+    buttons = f"{APPROVE}|{DENY}|{STOP}|{IT_IS_LIVE}|{IT_FAILED}"
     app.action(re.compile(f"^({buttons}|{CHOOSE}(:.*)?)$"))(pressed)
     app.view(DENIAL)(sent_off)
     app.error(_failed)

@@ -9,11 +9,13 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
 from deploybot.answers import judge
+from deploybot.errors import IllegalEventError, NotAllowedError
 from deploybot.events import AnswerRefused, QuestionAsked
 from deploybot.inbound.slack import (
     Chosen,
     Ignored,
     Pressed,
+    Stopping,
     read_click,
     read_denial,
     read_message,
@@ -23,9 +25,18 @@ from deploybot.inbox import Answer, Inbox, Settling
 from deploybot.outbound.slack_calls import UNREACHED
 from deploybot.outbound.slack_dialog import denial
 from deploybot.outbound.slack_question import choices_of
+from deploybot.outbound.slack_text import escape
 from deploybot.ports import People, Store
+from deploybot.thread import Status
 
 SILENT_DENIAL = "Say what should happen instead; nothing was denied yet."
+
+OVER = "This has ended already, so nothing was stopped. Its card says what is live."
+UNOPENED = (
+    "The dialog did not open, so nothing was denied. Write in the thread what should happen "
+    "instead: that closes this request, too."
+)
+UNOPENED_STOP = "The dialog did not open, so nothing was stopped. Write “stop” in the thread: that stops it, too."
 
 _LOG = logging.getLogger(__name__)
 
@@ -34,8 +45,9 @@ _LOG = logging.getLogger(__name__)
 class SlackDesk:
     """Everything a Slack request is answered with.
 
-    `client` opens the dialog, which Slack demands within 3 seconds of the click; nothing else is
-    called from here. Its time-out should be 2 seconds, and it must not try again by itself.
+    `client` opens the dialog, which Slack demands within 3 seconds of the click, and whispers why
+    there is none or why nothing stops; nothing else is called from here. Its time-out should be 2
+    seconds, and it must not try again by itself.
     """
 
     inbox: Inbox
@@ -58,13 +70,15 @@ class SlackDesk:
             self.inbox.hear(words.begins, words.event, dedupe=words.dedupe, aliases=(words.alias,))
 
     def press(self, payload: Json) -> None:
-        """Take an approval, a choice or a word on an outcome; open the dialog for a good denial."""
+        """Take an approval, a stop, a choice or an outcome; open the dialog for a good denial."""
         check_home(payload, self.home)
         match read_click(payload, self.people):
             case Pressed(answer=answer) as pressed:
                 # A refusal is stored, and told privately by the outbox.
                 if answer.approved or not self._asked_why(pressed):
                     self.inbox.answer(answer)
+            case Stopping() as stopping:
+                self._stop(stopping)
             case Chosen() as chosen:
                 self._choose(chosen)
             case Settling() as settling:
@@ -100,22 +114,32 @@ class SlackDesk:
         if refusal or request is None:
             return False
         try:
-            self.client.views_open(trigger_id=pressed.trigger, view=denial(request))
+            stops = thread.standing.status is Status.APPROVED
+            view = denial(request, stops=stops)
+            self.client.views_open(trigger_id=pressed.trigger, view=view)
         except UNREACHED as error:
             _LOG.warning("dialog did not open", extra={"action": "deny", "thread_id": thread.id})
             if isinstance(error, SlackApiError):
-                self._say_so(pressed)
+                self._whisper(pressed.channel, answer.address, UNOPENED_STOP if stops else UNOPENED)
         return True
 
-    def _say_so(self, pressed: Pressed) -> None:
-        text = "The dialog did not open, so nothing was denied. Write in the thread what should "
-        text += "happen instead: that closes this request, too."
+    def _stop(self, stopping: Stopping) -> None:
+        """Ask the deploy that was clicked on to stop; whoever may not is told why."""
+        thread = self.store.load(stopping.thread)
+        request = thread.standing.request
+        if request is None or request.id != stopping.request_id:
+            self._whisper(stopping.channel, stopping.user, OVER)
+            return
         try:
-            self.client.chat_postEphemeral(
-                channel=pressed.channel, user=pressed.answer.address, text=text
-            )
+            self.inbox.stop(stopping.thread, by=stopping.by, delivery=stopping.delivery)
+        except (NotAllowedError, IllegalEventError) as error:
+            self._whisper(stopping.channel, stopping.user, str(error))
+
+    def _whisper(self, channel: str, user: str, text: str) -> None:
+        try:
+            self.client.chat_postEphemeral(channel=channel, user=user, text=escape(text))
         except UNREACHED:
-            _LOG.warning("nobody was told", extra={"action": "deny"})
+            _LOG.warning("nobody was told", extra={"action": "whisper"})
 
     def _choose(self, chosen: Chosen) -> None:
         thread = self.store.load(chosen.thread)

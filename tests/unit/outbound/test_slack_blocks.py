@@ -14,11 +14,11 @@ from slack_sdk.models.views import View
 
 from deploybot.approvals import ApprovalRequest, Grant, Rule
 from deploybot.demo.workspace.blocks import checked, checked_view
-from deploybot.inbound.slack_buttons import APPROVE, DENY, Reference
+from deploybot.inbound.slack_buttons import APPROVE, DENY, STOP, Reference
 from deploybot.outbound.slack_blocks import BLOCKS, Drawing, Look, draw
 from deploybot.outbound.slack_card import detail_blocks
 from deploybot.outbound.slack_dialog import denial
-from deploybot.telling import Asked, CardState, Opening, Said, Telling
+from deploybot.telling import Asked, CardState, Opening, Said, Shown, Telling
 
 LONG = "x" * 5000
 LOOK = Look(PEOPLE, "t1", "https://bot.example/threads/t1", PROGRESS)
@@ -41,6 +41,8 @@ def _check(blocks: list[dict[str, Any]]) -> None:
 
 ASKING = {CardState.OPEN, CardState.SCHEDULED, CardState.UNKNOWN}
 """States in which a card waits for a person."""
+ANSWERABLE = {*ASKING, CardState.DEPLOYING}
+"""States in which a person can do something about it."""
 
 
 def _things(thing: object) -> Iterator[dict[str, Any]]:
@@ -66,7 +68,7 @@ def _words(drawing: Drawing) -> str:
 def test_every_card_is_one_that_slack_takes(state: CardState, words: str) -> None:
     drawing = _drawn(card(state, words))
 
-    assert bool(_buttons(drawing)) is (state in ASKING)
+    assert bool(_buttons(drawing)) is (state in ANSWERABLE)
 
 
 @pytest.mark.parametrize("words", ["no", NASTY, LONG])
@@ -130,14 +132,14 @@ def _several(number: int, words: str = "Add org routes") -> ApprovalRequest:
 
 @pytest.mark.parametrize("words", [NASTY, LONG], ids=lambda w: w[:6])
 @pytest.mark.parametrize("number", [2, 4, 40])
-@pytest.mark.parametrize("state", sorted({*ASKING, CardState.LIVE}))
+@pytest.mark.parametrize("state", sorted({*ANSWERABLE, CardState.LIVE, CardState.FAILED}))
 def test_a_card_of_several_changes_is_one_that_slack_takes(state, number, words) -> None:
     asked = _several(number, words)
 
     drawing = _drawn(card(state, words, request=asked))
 
     _check(detail_blocks(asked))
-    assert bool(_buttons(drawing)) is (state in ASKING)
+    assert bool(_buttons(drawing)) is (state in ANSWERABLE)
     assert len(drawing.blocks) < BLOCKS
 
 
@@ -155,6 +157,129 @@ def test_a_later_start_is_on_the_card_and_can_be_stopped() -> None:
 
     assert "*Starts*" in json.dumps(opened.blocks)
     assert _buttons(waits) == [DENY]
+
+
+def test_a_countdown_says_how_long_there_is_and_when_it_ends() -> None:
+    rule = Rule(approvers=("ann",), automatic=True, anyone_may_stop=True)
+    back = plan(action="roll_back")
+    soon = request(plan=back, rule=rule, start_at=NOON + timedelta(seconds=60))
+
+    shown = _drawn(card(CardState.SCHEDULED, request=soon))
+
+    assert "*Rolls back in 60 s, at <!date^1772452860^{time_secs}|12:01:00 UTC>*" in _words(shown)
+    assert _buttons(shown) == [DENY]
+
+
+@pytest.mark.parametrize("state", [CardState.DENIED, CardState.CLOSED])
+def test_what_was_approved_and_then_stopped_says_so(state: CardState) -> None:
+    ben_said_yes = (Grant(by="ben", at=NOON),)
+
+    shown = _words(_drawn(card(state, by="ann", grants=ben_said_yes)))
+
+    assert "*Stopped by Ann* at" in shown
+    assert "before it started. Nothing was deployed." in shown
+    assert "Approved by Ben" in shown
+
+
+def test_an_approval_whose_time_went_by_is_not_called_unanswered() -> None:
+    shown = _words(_drawn(card(CardState.EXPIRED, grants=(Grant(by="ben", at=NOON),))))
+
+    assert "it was approved, and could not start in time. Nothing was deployed." in shown
+
+
+# -- several changes on their way --------------------------------------------------
+
+
+def _three(state: CardState, **changes: Any) -> str:
+    services = ("backend", "frontend", "worker")
+    first, *more = (plan(service=service) for service in services)
+    asked = request(plan=first, more=tuple(more))
+    return _words(_drawn(card(state, "migrate: no", request=asked, **changes)))
+
+
+def test_while_several_run_it_is_plain_which_is_live_which_runs_and_what_follows() -> None:
+    shown = _three(CardState.DEPLOYING, part=1)
+
+    assert "🟢 *Live:* backend `4af9ec0`." in shown
+    assert "⏳ *Deploying frontend:* `switch`…" in shown
+    assert "Then: worker." in shown
+
+
+def test_between_two_changes_no_step_of_the_last_one_is_shown_as_the_next_one_s() -> None:
+    shown = _three(CardState.DEPLOYING, part=1, operation="")
+
+    assert "⏳ *Deploying frontend…*" in shown
+    assert "Then: worker." in shown
+
+
+def test_a_failure_of_several_says_what_is_live_and_what_was_not_begun() -> None:
+    shown = _three(CardState.FAILED, part=1)
+
+    assert "🟢 *Live:* backend `4af9ec0`." in shown
+    assert "*frontend failed*" in shown
+    assert "Live of it on production now: `abc1234`." in shown
+    assert "Not begun: worker." in shown
+
+
+def test_a_stop_between_two_changes_never_says_that_nothing_was_deployed() -> None:
+    shown = _three(CardState.CLOSED, part=1, by="ann", operation="", grants=_YES)
+
+    assert "*Stopped by Ann*" in shown
+    assert "before frontend started. Nothing more was deployed." in shown
+    assert "Not begun: frontend, worker." in shown
+
+
+_YES = (Grant(by="ben", at=NOON),)
+
+
+# -- stopping ----------------------------------------------------------------------
+
+
+def test_what_runs_can_be_stopped_after_one_more_question() -> None:
+    shown = _drawn(card(CardState.DEPLOYING))
+
+    (button,) = (thing for thing in _things(shown.blocks) if thing.get("action_id") == STOP)
+    assert button["confirm"]["title"]["text"] == "Stop this deploy?"
+    assert "ends at its next safe step" in button["confirm"]["text"]["text"]
+    assert Reference.loads(button["value"]).request == "r1"
+
+
+def test_who_asked_it_to_stop_is_named_and_nobody_need_ask_again() -> None:
+    shown = _drawn(card(CardState.DEPLOYING, stopping="ann"))
+
+    assert _buttons(shown) == []
+    assert "Ann wants it to stop: it ends at the next safe step." in _words(shown)
+
+
+def test_the_page_of_what_runs_elsewhere_is_linked_while_it_runs() -> None:
+    steps = ({"kind": "running", "step": "switch", "link": "https://ci.example/runs/7"},)
+
+    drawing = draw(card(CardState.DEPLOYING), Look(PEOPLE, "t1", "", steps))
+
+    assert "<https://ci.example/runs/7|Where it runs>" in _words(drawing)
+
+
+# -- dry runs ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("words", ["Add org routes", NASTY, LONG], ids=lambda w: w[:6])
+@pytest.mark.parametrize("number", [0, 1, 2, 4, 40])
+def test_a_dry_run_has_the_facts_of_a_request_and_no_buttons(number: int, words: str) -> None:
+    plans = tuple(plan(words, service=f"service-{n}") for n in range(number))
+
+    drawing = _drawn(Shown("said:1", plans, NOON))
+
+    assert _buttons(drawing) == []
+    assert "nothing was done, and nothing waits" in _words(drawing)
+    assert len(drawing.blocks) < BLOCKS
+
+
+def test_a_dry_run_shows_each_command_as_it_would_run() -> None:
+    shown = _words(_drawn(Shown("said:1", (plan(),), NOON + timedelta(hours=14))))
+
+    assert "Deploy backend to production" in shown
+    assert "$ make 'all it'\"'\"'s' 'Add org routes'" in shown
+    assert "It would start <!date^1772503200^" in shown
 
 
 def test_what_must_be_confirmed_is_asked_once_more_before_the_approval_is_sent() -> None:
