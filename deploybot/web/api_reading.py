@@ -15,8 +15,8 @@ from deploybot.web.api_models import Place, Places, Row, Running, Shown, open_of
 from deploybot.web.api_models import Rows as Page
 from deploybot.web.api_rows import Rows
 from deploybot.web.deps import Deps
+from deploybot.web.followed import Happened, Item, Progressed, Stands
 from deploybot.web.problem import ProblemError
-from deploybot.web.stream import Happened, Item, Progressed, Stands
 
 BEAT_SECONDS = 10
 """How often a stream says that somebody is there when nothing happens."""

@@ -5,14 +5,14 @@ What a follower makes of it, lines of Server-Sent Events or a page, is the route
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from deploybot.errors import OperatorError, StoreUnavailableError, ThreadNotFoundError
-from deploybot.events import Event
-from deploybot.thread import Status, Thread
+from deploybot.thread import Thread
+from deploybot.web.followed import Followed, Happened, Item, Stands, Told
 
 LOOK_SECONDS = 0.1
 """How often the store is asked what has changed, while anybody follows anything."""
@@ -47,68 +47,6 @@ class Watched(Protocol):
 
 
 @dataclass(frozen=True)
-class Happened:
-    """One stored event of the thread; `seq` counts from 1."""
-
-    seq: int
-    event: Event
-
-
-@dataclass(frozen=True)
-class Progressed:
-    """One line of the progress of the deploy that runs: no event, and gone after a day."""
-
-    operation: str
-    entry: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Stands:
-    """Where the thread stands after the events that were told; told at first and with each change."""
-
-    status: Status
-    length: int
-
-
-Item = Happened | Progressed | Stands
-
-
-@dataclass
-class _Followed:
-    """One thread that somebody follows, as it was at the last look."""
-
-    thread: Thread
-    followers: int = 0
-    is_loaded: bool = False
-    lines: tuple[dict[str, Any], ...] = ()
-    """All progress so far of the operation that runs, also what the store has let go since."""
-    error: Exception | None = None
-    moved: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def take(self, read: Thread | Exception) -> None:
-        """Go on from what was read, and wake everybody who waits for this thread."""
-        if isinstance(read, Exception):
-            self.error = read
-        else:
-            if read.standing.started != self.thread.standing.started:
-                self.lines = ()
-            self.thread, self.is_loaded = read, True
-        self._wake()
-
-    def take_lines(self, kept: tuple[dict[str, Any], ...]) -> None:
-        """Add the lines that are new; the store keeps only the last ones."""
-        old = self.lines[-len(kept) :] if kept else ()
-        overlap = next(n for n in range(len(old), -1, -1) if old[len(old) - n :] == kept[:n])
-        if overlap < len(kept):
-            self.lines += kept[overlap:]
-            self._wake()
-
-    def _wake(self) -> None:
-        self.moved.set()
-        self.moved = asyncio.Event()
-
-
-@dataclass(frozen=True)
 class _Look:
     """What one look at the store has found."""
 
@@ -131,7 +69,7 @@ class Stream:
         self._every = every
         self._most = most
         self._followers = 0
-        self._followed: dict[str, _Followed] = {}
+        self._followed: dict[str, Followed] = {}
         self._lists: set[asyncio.Queue[str]] = set()
         self._hurry = asyncio.Event()
         self._looked = asyncio.Event()
@@ -177,7 +115,7 @@ class Stream:
             if not followed.error:
                 _check(followed.thread, after)
                 yield None
-            seen, told, stood = after, _Told(), None
+            seen, told, stood = after, Told(), None
             while True:
                 moved = followed.moved
                 if followed.error:
@@ -195,13 +133,13 @@ class Stream:
                     await moved.wait()
 
     @contextmanager
-    def _joined(self, thread_id: str) -> Iterator[_Followed]:
+    def _joined(self, thread_id: str) -> Iterator[Followed]:
         if self._followers >= self._most:
             raise TooManyFollowersError(
                 f"{self._followers} follow threads here already; nothing was lost. Try again later."
             )
         self._followers += 1
-        followed = self._followed.setdefault(thread_id, _Followed(Thread(thread_id)))
+        followed = self._followed.setdefault(thread_id, Followed(Thread(thread_id)))
         followed.followers += 1
         self._look_soon()
         try:
@@ -276,25 +214,6 @@ class Stream:
             if before.get(thread_id) != at:
                 for queue in self._lists:
                     queue.put_nowait(thread_id)
-
-
-@dataclass
-class _Told:
-    """Which lines of progress one follower has had."""
-
-    operation: str = ""
-    lines: int = 0
-
-    def new(self, followed: _Followed) -> list[Progressed]:
-        """Return the lines it has not had, of the operation that runs now."""
-        started = followed.thread.standing.started
-        if started is None:
-            return []
-        if started.operation != self.operation:
-            self.operation, self.lines = started.operation, 0
-        lines = followed.lines[self.lines :]
-        self.lines += len(lines)
-        return [Progressed(self.operation, line) for line in lines]
 
 
 def _check(thread: Thread, after: int) -> None:

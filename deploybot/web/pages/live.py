@@ -14,8 +14,9 @@ from starlette.responses import Response
 
 from deploybot.errors import OperatorError
 from deploybot.web.api_reading import BEAT_SECONDS, SEND_SECONDS
+from deploybot.web.followed import Happened, Item, Progressed
 from deploybot.web.pages.desk import Desk
-from deploybot.web.stream import Happened, Item, Progressed, Stream
+from deploybot.web.stream import Stream
 
 HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
 After = Annotated[int, Query(ge=0, le=10_000_000)]

@@ -9,7 +9,8 @@ from deploybot.errors import StoreUnavailableError, TamperedError, ThreadNotFoun
 from deploybot.events import ApiMessageReceived, Finished
 from deploybot.memory import MemoryStore
 from deploybot.thread import Thread
-from deploybot.web.stream import Happened, Stream, TooManyFollowersError, _Followed
+from deploybot.web.followed import Followed, Happened
+from deploybot.web.stream import Stream, TooManyFollowersError
 
 NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 WITHIN = 10.0
@@ -207,7 +208,7 @@ def test_the_list_is_told_which_threads_changed(store, stream):
 
 
 def test_lines_of_progress_come_once_though_the_store_keeps_only_the_last():
-    followed = _Followed(Thread("t1"))
+    followed = Followed(Thread("t1"))
     lines = [{"line": number} for number in range(9)]
 
     followed.take_lines(tuple(lines[:4]))
