@@ -23,6 +23,10 @@ PROGRESS = (
 )
 
 
+BEGUN = {CardState.DEPLOYING, CardState.LIVE, CardState.FAILED, CardState.UNKNOWN}
+"""States in which an operation runs, or ran."""
+
+
 def plan(words: str = "Add org routes", **changes: Any) -> Plan:
     """Return a deploy of seven commits whose foreign texts are `words`."""
     commits = tuple(
@@ -105,7 +109,7 @@ def card(state: CardState, words: str = "no", **changes: Any) -> Card:
         "at": None if state is CardState.OPEN else NOON,
         "by": "ben" if state in {CardState.DENIED, CardState.CLOSED} else "",
         "note": words if state is not CardState.OPEN else "",
-        "operation": "op1" if granted and state is not CardState.APPROVED else "",
+        "operation": "op1" if state in BEGUN else "",
         "seconds": 3.21,
         "live": SHA if state is CardState.LIVE else BEFORE,
     }

@@ -63,8 +63,14 @@ def letters(
 ) -> tuple[Letter, ...]:
     """Return what is still to be sent, in the order of the tellings."""
     desk = _Desk(thread, sent, people, settings)
-    wanted = [letter for telling in tellings for letter in desk.about(telling)]
+    wanted = [letter for telling in _without_doubles(tellings) for letter in desk.about(telling)]
     return tuple(letter for letter in wanted if letter.key not in sent)
+
+
+def _without_doubles(tellings: tuple[Telling, ...]) -> tuple[Telling, ...]:
+    """Leave out who waits in line for what, where the end of a request says so already."""
+    waits = any(isinstance(one, Card) and one.state is CardState.IN_LINE for one in tellings)
+    return tuple(one for one in tellings if not (waits and one.key.startswith("line:")))
 
 
 def describe(plan: Plan, *more: Plan) -> str:

@@ -92,7 +92,7 @@ def _shown(letter: Letter, settings: MailSettings, people: People, url: str) -> 
 def _of_dry_run(dry: Shown) -> dict[str, Any]:
     """Return what a request would show, without anything to answer."""
     return {
-        "intro": "This was a dry run: nothing was done, and nothing waits",
+        "intro": "This was a dry run, so nothing was done and nothing waits",
         "what": describe(*dry.plans),
         "facts": email_facts.of_dry_run(dry.plans, dry.start_at),
         "warnings": [line_of(one) for one in email_facts.warnings(dry.plans)],

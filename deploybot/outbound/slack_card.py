@@ -21,6 +21,10 @@ from deploybot.telling import Card, CardState
 
 QUIET = {CardState.OPEN, CardState.APPROVED, CardState.DEPLOYING, CardState.LIVE}
 """Where nobody needs to do anything about a request that plain code approved."""
+LISTED = 30
+"""The steps of so many changes are listed below a card."""
+ALL_STEPS = 9000
+"""Characters that they may have together."""
 OF_SEVERAL = 3
 """How many commits and warnings of each change a card of several shows."""
 
@@ -58,11 +62,23 @@ def card_blocks(
 def detail_blocks(request: ApprovalRequest) -> list[Json]:
     """Return what the card has no room for, of each of its changes, and the digest of them all."""
     blocks: list[Json] = []
-    for plan in request.plans[:SEVERAL]:
-        if request.more:
-            blocks.append(rich(section(words(line(title(plan), 150), bold=True))))
-        blocks += facts.detail(plan)
+    if len(request.plans) > SEVERAL:
+        blocks += _all_that_runs(request.plans)
+    else:
+        for plan in request.plans:
+            if request.more:
+                blocks.append(rich(section(words(line(title(plan), 150), bold=True))))
+            blocks += facts.detail(plan)
     return [*blocks, small(f"Request {code(request.id)} · digest {code(request.digest[:12])}")]
+
+
+def _all_that_runs(plans: tuple[Plan, ...]) -> list[Json]:
+    """Return each step of many changes as it runs, and nothing that has less to do with a decision."""
+    share = ALL_STEPS // len(plans[:LISTED])
+    blocks = [facts.runs(plan, line(title(plan), 100), share) for plan in plans[:LISTED]]
+    if len(plans) > LISTED:
+        blocks.append(small(f"+{len(plans) - LISTED} more on the page of this thread"))
+    return blocks
 
 
 def _in_passing(card: Card, people: People, progress: Sequence[dict[str, Any]]) -> list[Json]:

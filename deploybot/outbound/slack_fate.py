@@ -160,7 +160,7 @@ def _starts(card: Card) -> str:
 def _words(card: Card) -> str:
     """Return what others wrote about it: the denial, what changed, the error."""
     match card.state:
-        case CardState.DENIED | CardState.SUPERSEDED | CardState.FAILED | CardState.IN_LINE:
+        case CardState.DENIED | CardState.SUPERSEDED | CardState.FAILED:
             return card.note
         case CardState.UNKNOWN if card.note:
             return f"It died during: {card.note}"

@@ -9,20 +9,20 @@ from deploybot.telling import Shown
 
 ALL_STEPS = 4000
 """Characters that the steps of all changes may have together."""
-NOTHING = "Dry run: nothing was done, and nothing waits."
+NOTHING = "Nothing was done, and nothing waits."
 
 
 def shown_text(shown: Shown) -> str:
     """Return the dry run in one line, escaped, for notifications."""
-    what = escape(title(*shown.plans)) if shown.plans else "nothing would run"
-    return f"{NOTHING} {what}"
+    what = escape(title(*shown.plans)) if shown.plans else "there is nothing to run"
+    return f"Dry run: {what}. {NOTHING}"
 
 
 def shown_blocks(shown: Shown, url: str = "") -> list[Json]:
     """Return the blocks: each change with its facts, and its steps as they would run."""
     if not shown.plans:
-        return [rich(section(words(f"{NOTHING} There is nothing to run.")))]
-    heading = line(title(*shown.plans), 150)
+        return [rich(section(words(f"Dry run: there is nothing to run. {NOTHING}")))]
+    heading = line(f"Dry run: {title(*shown.plans)}", 150)
     when = ""
     if shown.start_at is not None:
         when = f" It would start {moment(shown.start_at, '{date_short_pretty} at {time}')}."

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http.client import HTTPConnection, HTTPResponse
 from typing import Any
 from urllib.parse import urlsplit
@@ -26,14 +26,19 @@ from deploybot.demo.workspace import (
     actions,
     interactions,
 )
-from deploybot.events import SlackMessageReceived
+from deploybot.events import (
+    DeployStarted,
+    DeploySucceeded,
+    SlackMessageReceived,
+    StopRequested,
+)
 from deploybot.inbound.slack_buttons import Reference
 from deploybot.manifest import EVENTS, SCOPES
 from deploybot.memory import MemoryStore
 from deploybot.next_step import Deploy, RequestHumanInput
 from deploybot.outbound.slack import SlackChannel
 from deploybot.outbound.slack_calls import Pacing, slack_client
-from deploybot.ports import Store
+from deploybot.ports import Operation, Store
 from deploybot.store import RedisStore
 
 DEPLOY = Deploy(service="backend", ref="main", environment="production", reason="asked for")
@@ -355,6 +360,11 @@ class Office:
         """Return the ts of a card."""
         return str(json.loads(self.noted[f"card:{request_id}"])["ts"])
 
+    def shown(self, ts: str) -> str:
+        """Return the blocks of a message as they are now, as JSON."""
+        kept = self.workspace.workspace.conversations.by_id["C0DEPLOYS"].messages[ts]
+        return json.dumps(kept.blocks)
+
     def click(self, user: str, action: str, ts: str, **more: Any) -> dict[str, Any]:
         at = ("C0DEPLOYS", ts)
         (sent,) = interactions.click(self.workspace.workspace, user, action, at=at, **more)[
@@ -524,6 +534,75 @@ def test_a_dialog_that_does_not_open_is_explained(office: Office) -> None:
 
     assert "nothing was denied" in office.whispers()[0]
     assert "approval_denied" not in office.story.kinds
+
+
+# -- stopping ----------------------------------------------------------------------------
+
+
+def _runs(office: Office) -> None:
+    """Let the approved change have begun in some other worker."""
+    office.proposed()
+    office.click("ben", "approve", office.card("r1"))
+    request = office.story.request
+    operation = Operation(
+        id=request.id,
+        service="backend",
+        environment="production",
+        thread=request.thread,
+        request_id=request.id,
+        fence=office.story.store.next_fence("backend", "production"),
+    )
+    started = DeployStarted(
+        at=office.story.clock.now(),
+        by="worker",
+        request_id=request.id,
+        digest=request.digest,
+        operation=request.id,
+        fence=operation.fence,
+    )
+    office.story.store.append(office.story.thread, started, claim=operation)
+    office.tell()
+
+
+def test_what_runs_is_stopped_with_a_click_and_the_card_says_who_wants_it(office: Office) -> None:
+    _runs(office)
+
+    office.click("eve", "stop", office.card("r1"))
+    office.story.clock.time += timedelta(seconds=2)  # a card that runs is drawn once a second
+    office.tell()
+
+    (wish,) = (e for e in office.story.thread.events if isinstance(e, StopRequested))
+    assert wish.by == "eve"
+    assert office.whispers() == []
+    assert "Eve wants it to stop" in office.shown(office.card("r1"))
+    assert '"stop"' not in office.shown(office.card("r1"))
+
+
+def test_a_stranger_stops_nothing_and_is_told_so_alone(office: Office) -> None:
+    _runs(office)
+
+    office.click("zoe", "stop", office.card("r1"))
+
+    assert "stop_requested" not in office.story.kinds
+    assert "do not know you" in office.whispers()[0]
+
+
+def test_a_stop_that_comes_after_the_end_is_answered_in_words(office: Office) -> None:
+    _runs(office)
+    request = office.story.request
+    live = DeploySucceeded(
+        at=office.story.clock.now(),
+        by="worker",
+        request_id=request.id,
+        sha=request.plan.sha,
+        seconds=1.0,
+    )
+    office.story.store.append(office.story.thread, live)
+
+    office.click("ben", "stop", office.card("r1"))
+
+    assert "stop_requested" not in office.story.kinds
+    assert "nothing was stopped" in office.whispers()[0]
 
 
 def test_a_choice_answers_the_question(office: Office) -> None:

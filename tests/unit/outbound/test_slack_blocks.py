@@ -270,8 +270,20 @@ def test_a_dry_run_has_the_facts_of_a_request_and_no_buttons(number: int, words:
     drawing = _drawn(Shown("said:1", plans, NOON))
 
     assert _buttons(drawing) == []
-    assert "nothing was done, and nothing waits" in _words(drawing)
+    assert "Nothing was done, and nothing waits." in _words(drawing)
+    assert drawing.text.startswith("Dry run: ")
     assert len(drawing.blocks) < BLOCKS
+
+
+@pytest.mark.parametrize("number", [2, 4, 7, 40])
+def test_every_command_of_many_changes_can_be_read_below_the_card(number: int) -> None:
+    blocks = detail_blocks(_several(number))
+
+    _check(blocks)
+    shown = " ".join(t["text"] for t in _things(blocks) if isinstance(t.get("text"), str))
+    assert all(f"Deploy service-{n} to production" in shown for n in range(1, min(number, 30)))
+    assert shown.count("$ make") >= min(number, 30)
+    assert ("more on the page of this thread" in shown) is (number > 30)
 
 
 def test_a_dry_run_shows_each_command_as_it_would_run() -> None:
