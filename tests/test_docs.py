@@ -14,6 +14,7 @@ import yaml
 from documents import ROOT
 from fastapi.openapi.utils import get_openapi
 from office import Office
+from planning import Play
 from story import Story
 
 from deploy.kinds import BUILT_IN
@@ -21,6 +22,7 @@ from deploybot.cli.app import app
 from deploybot.config import SETTINGS, Configuration, read_configuration
 from deploybot.manifest import EVENTS, SCOPES
 from deploybot.metrics import METRICS
+from deploybot.next_step import Change, Read
 from deploybot.thread import TRANSITIONS
 from deploybot.web.health import PARTS
 
@@ -239,6 +241,22 @@ def test_every_part_of_being_ready_is_told():
 
 
 # -- commands and routes -----------------------------------------------------------
+
+
+SAID = (ROOT / "docs/slack.md").read_text("utf-8").partition("## What you can say")[2]
+SENTENCES = [
+    sentence
+    for row in re.findall(r"^\| (`.+?) \| ", SAID.partition("\n## ")[0], re.MULTILINE)
+    for sentence in re.findall(r"`([^`]+)`", row)
+]
+
+
+@pytest.mark.parametrize("sentence", SENTENCES)
+def test_what_one_can_say_is_understood_without_a_model(sentence):
+    step = Play().says(sentence).step()
+
+    assert len(SENTENCES) >= 7
+    assert isinstance(step, Change | Read)
 
 
 @cache
