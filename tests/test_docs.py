@@ -26,14 +26,16 @@ from deploybot.next_step import Change, Read
 from deploybot.thread import TRANSITIONS
 from deploybot.web.health import PARTS
 
-DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+DOCUMENTS = sorted(
+    path for where in (".", "docs", "prompts") for path in (ROOT / where).glob("*.md")
+)
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 EXAMPLE = ROOT / "deploybot.example.toml"
 PROMISES = README.partition("## Promises")[2].partition("\n## ")[0]
 PROMISED = re.findall(r"\[`(test_\w+|Test\w+)`\]\((tests/[\w/]+\.py)\)", PROMISES)
 
 each_document = pytest.mark.parametrize(
-    "document", [pytest.param(path, id=path.name) for path in DOCUMENTS]
+    "document", [pytest.param(path, id=str(path.relative_to(ROOT))) for path in DOCUMENTS]
 )
 
 
