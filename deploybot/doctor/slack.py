@@ -26,7 +26,6 @@ def of_slack(settings: Settings, configuration: Configuration | None) -> Iterato
         yield warning("slack", "Slack is off:", "set SLACK_BOT_TOKEN and SLACK_SIGNING_SECRET.")
         return
     yield from _of_the_secret(secrets)
-    yield from _of_signing_in(settings)
     if not token:
         yield wrong(
             "SLACK_BOT_TOKEN",
@@ -86,15 +85,6 @@ def _of_the_secret(secrets: list[str]) -> Iterator[Finding]:
         )
     else:
         yield ok(about, f"A signing secret is set. If it is this app's, {SHOWN_BY_SLACK}")
-
-
-def _of_signing_in(settings: Settings) -> Iterator[Finding]:
-    if bool(settings.slack_client_id) != bool(settings.slack_client_secret.get_secret_value()):
-        yield wrong(
-            "SLACK_CLIENT_ID",
-            "Of SLACK_CLIENT_ID and SLACK_CLIENT_SECRET one is missing: nobody signs in by Slack.",
-            "Copy both from the app's page, Basic Information; or leave both out.",
-        )
 
 
 def _of_the_scopes(who: SlackResponse) -> Iterator[Finding]:

@@ -157,6 +157,7 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
             "DEPLOYBOT_API_TOKENS": f"ann:{CANARIES['DEPLOYBOT_API_TOKENS']}",
             "DEPLOYBOT_SMTP_URL": "",
             "SLACK_API_URL": f"{slack.url}/api/",
+            "SLACK_CLIENT_ID": "1.2",
             "OPENAI_BASE_URL": model.base_url,
         }
         connection = emptied(url)

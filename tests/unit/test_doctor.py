@@ -404,7 +404,7 @@ def test_permissions_that_nobody_uses_are_a_warning(here: Installation) -> None:
         ({"SLACK_SIGNING_SECRET": ""}, "SLACK_SIGNING_SECRET", "wrong"),
         ({"SLACK_SIGNING_SECRET": "hush"}, "SLACK_SIGNING_SECRET", "warning"),
         ({"SLACK_BOT_TOKEN": ""}, "SLACK_BOT_TOKEN", "wrong"),
-        ({"SLACK_CLIENT_ID": "1.2"}, "SLACK_CLIENT_ID", "wrong"),
+        ({"SLACK_CLIENT_ID": "1.2"}, "settings", "wrong"),
         ({"SLACK_BOT_TOKEN": "xoxp-a-persons-own"}, "SLACK_BOT_TOKEN", "wrong"),
         ({"SLACK_API_URL": "http://127.0.0.1:1/api/"}, "SLACK_BOT_TOKEN", "wrong"),
     ],
