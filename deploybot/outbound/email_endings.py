@@ -1,10 +1,13 @@
 """How a request ended, in words for a mail; who is told is `email_letters`'s."""
 
 from deploy.plan import SHORT
+from deploybot.approvals import POLICY
+from deploybot.outbound.email_facts import moment
 from deploybot.ports import People
 from deploybot.telling import Card, CardState
 
 ENDED = {
+    CardState.SCHEDULED: "approved",
     CardState.DENIED: "denied",
     CardState.EXPIRED: "expired",
     CardState.SUPERSEDED: "superseded",
@@ -14,7 +17,7 @@ ENDED = {
     CardState.FAILED: "failed",
     CardState.UNKNOWN: "outcome unknown",
 }
-"""States after which nobody can answer any more, in a word or two."""
+"""States in which a request is open no more, in a word or two."""
 
 
 def ended_as(card: Card) -> str:
@@ -43,6 +46,8 @@ def _ending(card: Card, people: People) -> str:  # noqa: C901 - a case a state
     live = f"{_live(card)} is live." if card.live else "Nothing is live there."
     which = f" of {card.request.plans[card.part].service}" if card.request.more else ""
     match card.state:
+        case CardState.SCHEDULED:
+            return _later(card, people)
         case CardState.LIVE:
             approved = ", ".join(people.name(grant.by) for grant in card.grants)
             took = f" in {card.seconds:.1f} s" if card.seconds else ""
@@ -70,6 +75,16 @@ def _ending(card: Card, people: People) -> str:  # noqa: C901 - a case a state
         case _:
             return ""
     return f"{why}; nothing{' more' if card.part else ''} was deployed."
+
+
+def _later(card: Card, people: People) -> str:
+    """Say when what was approved starts, and how it is stopped."""
+    request = card.request
+    yes = ", ".join(people.name(grant.by) for grant in card.grants if grant.by != POLICY)
+    verb = "rolls back" if request.plan.action == "roll_back" else "starts"
+    when = moment(request.start_at) if request.start_at else "at once"
+    first = f"Approved by {yes}. It" if yes else "It"
+    return f"{first} {verb} {when}, unless somebody stops it: reply with the one word stop."
 
 
 def _live(card: Card) -> str:

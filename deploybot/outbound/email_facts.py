@@ -33,11 +33,11 @@ def of(request: ApprovalRequest, people: People) -> tuple[Fact, ...]:
     able = [person for person in request.rule.approvers if may_answer(request, person) is None]
     approvers = ", ".join(line_of(people.name(person)) for person in able)
     quorum = f" ({request.rule.quorum} of them)" if request.rule.quorum > 1 else ""
-    starts = _moment(request.start_at) if request.start_at else ""
+    starts = moment(request.start_at) if request.start_at else ""
     people_and_times = (
         Fact("Asked by", asked_by or "deploybot", _quoted(request.asked)),
         Fact("Approvers", (approvers or "nobody") + quorum),
-        Fact("Until", _moment(request.expires_at)),
+        Fact("Until", moment(request.expires_at)),
         Fact("Starts", starts),
     )
     return _rows(request.plans, people_and_times)
@@ -45,7 +45,7 @@ def of(request: ApprovalRequest, people: People) -> tuple[Fact, ...]:
 
 def of_dry_run(plans: tuple[Plan, ...], start_at: datetime | None) -> tuple[Fact, ...]:
     """Return the rows of what would run: each change, and when it would start."""
-    return _rows(plans, (Fact("Would start", _moment(start_at) if start_at else ""),))
+    return _rows(plans, (Fact("Would start", moment(start_at) if start_at else ""),))
 
 
 def _rows(plans: tuple[Plan, ...], people_and_times: tuple[Fact, ...]) -> tuple[Fact, ...]:
@@ -80,6 +80,12 @@ def text_of(text: str) -> str:
 def line_of(text: str) -> str:
     """Return a text of others on one line."""
     return " ".join(visible(text)[:LONGEST].split())
+
+
+def moment(at: datetime) -> str:
+    """Return a time as mails write it, in UTC: nobody knows a reader's zone."""
+    at = at.astimezone(UTC)
+    return f"{at.day} {at:%B %Y, %H:%M} UTC"
 
 
 def _whole(plan: Plan) -> Iterator[Fact]:
@@ -161,8 +167,3 @@ def _and_more(lines: list[str], more: int) -> tuple[str, ...]:
 
 def _quoted(words: str) -> tuple[str, ...]:
     return tuple(f"“{line}”" for line in text_of(words).splitlines()[:10] if line.strip())
-
-
-def _moment(at: datetime) -> str:
-    moment = at.astimezone(UTC)
-    return f"{moment.day} {moment:%B %Y, %H:%M} UTC"

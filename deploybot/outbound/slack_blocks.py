@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import Any
 
 from deploybot.outbound.slack_card import card_blocks, card_text
@@ -19,12 +20,14 @@ from deploybot.outbound.slack_rich import (
     words,
 )
 from deploybot.outbound.slack_shown import shown_blocks, shown_text
-from deploybot.outbound.slack_text import clean, escape, line, unsigned
+from deploybot.outbound.slack_text import clean, cut, escape, line, unsigned
 from deploybot.ports import People
 from deploybot.telling import Asked, Card, Opening, Said, Shown, Telling
 
 BLOCKS = 50
 NEWEST_LINES = 15
+MOST_BULLETS = 50
+_BULLET = "• "
 _TONES = {"good": "✅ ", "warning": "⚠️ ", "bad": "❌ "}
 
 
@@ -111,11 +114,29 @@ def _known(mention: tuple[str, ...], people: People) -> tuple[str, ...]:
 def _said(said: Said, look: Look) -> list[Json]:
     slack = {one.id: one.slack for one in look.people.known}
     said = replace(said, mention=_known(said.mention, look.people))
-    elements = ticked(_TONES.get(said.tone, "") + clean(said.text), 2800)
+    parts = _paragraphs(cut(_TONES.get(said.tone, "") + clean(said.text), 2800))
+    noticed: list[Json] = []
     for name in said.mention:
         user = slack.get(name)
-        elements += [words(" "), person(user) if user else words(f"@{look.people.name(name)}")]
-    parts = [section(*elements)]
+        noticed += [words(" "), person(user) if user else words(f"@{look.people.name(name)}")]
+    if parts[-1]["type"] == "rich_text_section":
+        parts[-1]["elements"] += noticed
+    elif noticed:
+        parts.append(section(*noticed))
     if said.detail:
         parts.append(output(said.detail))
     return [rich(*parts)]
+
+
+def _paragraphs(text: str) -> list[Json]:
+    """Return what is said, with rows that begin with a bullet as a list."""
+    rows = text.split("\n")
+    if sum(row.startswith(_BULLET) for row in rows) > MOST_BULLETS:
+        return [section(*ticked(text, 2800))]
+    parts: list[Json] = []
+    for is_list, group in groupby(rows, lambda row: row.startswith(_BULLET)):
+        if is_list:
+            parts.append(bullets(ticked(row.removeprefix(_BULLET), 2800) for row in group))
+        else:
+            parts.append(section(*ticked("\n".join(group), 2800)))
+    return parts

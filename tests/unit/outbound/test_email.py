@@ -1,17 +1,19 @@
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from email.message import EmailMessage
 
 import pytest
-from fakes import PEOPLE
+from fakes import NOON, PEOPLE
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from letters import ANN, MAIL, Correspondence, parsed, raw_mail
 from slack_cards import card, plan, request
 from smtp_sink import SmtpSink
 
-from deploybot.approvals import ApprovalRequest
+from deploybot.approvals import ApprovalRequest, Grant
 from deploybot.errors import ConfigError, DeliveryError
+from deploybot.events import EmailReceived
 from deploybot.inbound.email import Unwanted, read
 from deploybot.inbound.email_reply import Approve, Deny, meaning
 from deploybot.next_step import Deploy, DoneForNow, RequestHumanInput
@@ -20,7 +22,7 @@ from deploybot.outbound.email_letters import letters
 from deploybot.outbound.email_rendering import message
 from deploybot.outbound.smtp import SmtpSettings
 from deploybot.outbox import tellings
-from deploybot.telling import CardState
+from deploybot.telling import CardState, Said, Shown, Telling
 from deploybot.thread import Thread
 
 DEPLOY = Deploy(service="backend", ref="main", environment="production", reason="Ann asked")
@@ -136,6 +138,86 @@ def test_a_mail_of_several_changes_names_them_in_their_order() -> None:
 
     assert "Deploy backend, then frontend to production" in text
     assert text.index("backend: abc1234 → 4af9ec0") < text.index("frontend: abc1234 → 4af9ec0")
+
+
+def to_mia(shown: Telling) -> str:
+    """Return what Mia reads of a request that she was asked about before."""
+    (letter,) = letters(Thread("t"), (shown,), {"card:r1@mia": "{}"}, PEOPLE, MAIL)[-1:]
+    written = message(letter, settings=MAIL, people=PEOPLE, url="", now=NOON)
+    return str(parsed(written, "plain"))
+
+
+def several() -> ApprovalRequest:
+    return request(more=(plan(service="frontend"), plan(service="worker")))
+
+
+def test_a_failure_of_several_says_what_is_live_and_what_was_not_begun() -> None:
+    text = to_mia(card(CardState.FAILED, request=several(), part=1))
+
+    assert "The deploy of frontend failed at 12:00 UTC." in text
+    assert "Live under the same approval: backend 4af9ec0. Not begun: worker." in text
+    assert "nothing was deployed" not in text
+
+
+def test_what_is_approved_for_later_says_when_it_starts_and_how_it_is_stopped() -> None:
+    later = request(start_at=NOON + timedelta(hours=14))
+
+    text = to_mia(card(CardState.SCHEDULED, request=later))
+
+    assert "Deploy backend to production: approved" in text
+    assert "It starts 3 March 2026, 02:00 UTC, unless somebody stops it: reply with" in text
+
+
+def test_what_was_stopped_after_its_approval_is_not_called_denied() -> None:
+    yes = (Grant(by="ben", at=NOON),)
+
+    text = to_mia(card(CardState.DENIED, by="ann", grants=yes))
+
+    assert "production: stopped" in text
+    assert "Stopped by Ann at 12:00 UTC, before it started; nothing was deployed." in text
+
+
+def test_who_waits_in_line_is_told_so_by_one_mail() -> None:
+    waits = card(CardState.IN_LINE)
+    said = Said("line:backend:production", "Number 2 in line for backend on production.")
+    asked = EmailReceived(
+        at=NOON,
+        by="eve",
+        delivery="m1",
+        address="eve@shop.example",
+        name="Eve",
+        subject="Backend?",
+        text="please",
+        message_id="<1@shop.example>",
+    )
+
+    sent = letters(Thread("t", (asked,)), (waits, said), {}, PEOPLE, MAIL)
+
+    assert [letter.key for letter in sent] == ["card:r1:in_line@eve"]
+
+
+@pytest.mark.parametrize("number", [1, 3])
+def test_a_dry_run_by_mail_shows_the_facts_and_can_be_answered_by_nobody(number: int) -> None:
+    plans = tuple(plan(service=f"service-{n}") for n in range(number))
+    asked = EmailReceived(
+        at=NOON,
+        by="eve",
+        delivery="m1",
+        address="eve@shop.example",
+        name="Eve",
+        subject="Backend?",
+        text="what if?",
+        message_id="<1@shop.example>",
+    )
+
+    (letter,) = letters(Thread("t", (asked,)), (Shown("said:2", plans, NOON),), {}, PEOPLE, MAIL)
+
+    written = message(letter, settings=MAIL, people=PEOPLE, url="", now=NOON)
+    text = parsed(written, "plain")
+    assert "This was a dry run, so nothing was done and nothing waits: Deploy service-0" in text
+    assert "Would start: 2 March 2026, 12:00 UTC" in text
+    assert "Reply-To" not in written
+    assert "by reply" not in str(parsed(written, "html"))
 
 
 def test_what_must_be_confirmed_on_its_own_cannot_be_approved_by_mail() -> None:

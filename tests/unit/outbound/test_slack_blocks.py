@@ -462,6 +462,17 @@ def test_openings_and_sentences_are_ones_that_slack_takes(words: str) -> None:
     _drawn(Said("said:1", words, "bad", mention=("ann", "mia"), detail=(words,) * 40))
 
 
+def test_rows_with_bullets_are_a_list_between_the_words_around_it() -> None:
+    text = "Live now:\n• staging: `4af9ec0`\n• production: `abc1234`\nAnything else?"
+
+    (block,) = _drawn(Said("said:1", text, mention=("ann",))).blocks
+
+    kinds = [part["type"] for part in block["elements"]]
+    assert kinds == ["rich_text_section", "rich_text_list", "rich_text_section"]
+    assert [e["type"] for e in block["elements"][2]["elements"]] == ["text", "text", "user"]
+    assert "• " not in json.dumps(block, ensure_ascii=False)
+
+
 def test_the_newest_output_is_kept_when_there_is_too_much() -> None:
     telling = Said("said:1", "Failed.", "bad", detail=tuple(f"line {n}" for n in range(2000)))
 
