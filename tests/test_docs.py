@@ -17,6 +17,7 @@ from office import Office
 from planning import Play
 from story import Story
 
+from deploy.__main__ import _parser
 from deploy.kinds import BUILT_IN
 from deploybot.cli.app import app
 from deploybot.config import SETTINGS, Configuration, read_configuration
@@ -288,6 +289,17 @@ def test_every_command_that_is_named_exists(document):
         below = getattr(command, "commands", {}).get((said[2].split() or [""])[0])
         options = {option for each in (below or command).params for option in each.opts}
         assert set(re.findall(r"(?<!\S)--[a-z-]+", said[2])) <= options, line
+
+
+@each_document
+def test_every_command_by_hand_that_is_written_out_is_one(document):
+    for line in code_in(document.read_text(encoding="utf-8")):
+        said = re.match(r"python -m deploy ([^#]+)", line)
+        if said is not None and len(said[1].split()) == 1:  # its name alone
+            with pytest.raises(SystemExit, match="^0$"):
+                _parser().parse_args([said[1].strip(), "--help"])
+        elif said is not None:
+            assert vars(_parser().parse_args(said[1].split())), line
 
 
 @each_document

@@ -1,10 +1,11 @@
 """Several people, several requests: what each of them may rely on."""
 
-from fakes import catalog, sha_of
+from fakes import NOON, catalog, sha_of
 from story import Story
 
+from deploy.plan import Commit
 from deploybot.events import ApprovalSuperseded, DeployFailed, DeployStarted, LinedUp, StepFailed
-from deploybot.next_step import Deploy, DoneForNow
+from deploybot.next_step import Deploy, DoneForNow, RollBack
 from deploybot.telling import Said
 from deploybot.thread import Status
 
@@ -115,3 +116,20 @@ def test_a_deploy_that_failed_is_not_tried_again_by_itself(story: Story) -> None
     assert sum(isinstance(event, DeployFailed) for event in story.thread.events) == 1
     assert started(story) == 1
     assert story.thread.status is Status.AWAITING_APPROVAL
+
+
+def test_the_authors_of_what_a_person_rolled_back_are_told_and_nobody_else(story: Story) -> None:
+    commits = tuple(
+        Commit(sha=sha_of(word), author=word, email=f"{word}@shop.example", at=NOON, subject=word)
+        for word in ("mia", "ann", "mia")
+    )
+    story.deployer.commits_of["backend"] = commits
+    story.deployer.put_live("backend", "production", sha_of("v1.0.0"))
+    story.deployer.put_live("backend", "production", sha_of("main"))
+    step = RollBack(service="backend", environment="production", reason="it is slow")
+    story.model_will(step, DONE).person_says("roll back backend on production", by="eve")
+
+    story.approves()
+
+    mentioned = [one.mention for one in story.told if isinstance(one, Said) and one.mention]
+    assert mentioned == [("email:mia@shop.example", "email:ann@shop.example")]
