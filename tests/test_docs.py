@@ -296,7 +296,7 @@ def test_every_command_by_hand_that_is_written_out_is_one(document):
     for line in code_in(document.read_text(encoding="utf-8")):
         said = re.match(r"python -m deploy ([^#]+)", line)
         if said is not None and len(said[1].split()) == 1:  # its name alone
-            with pytest.raises(SystemExit, match="^0$"):
+            with pytest.raises(SystemExit, match=r"^0$"):
                 _parser().parse_args([said[1].strip(), "--help"])
         elif said is not None:
             assert vars(_parser().parse_args(said[1].split())), line
