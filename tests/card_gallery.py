@@ -1,6 +1,7 @@
 """Takes pictures of cards and mails that no demo comes by: several services, later starts, lines, locks.
 
-Run by hand, as `python tests/card_gallery.py FOLDER`; what a card says is the product's own matter.
+`make pictures` takes those of docs/slack.md; `python tests/card_gallery.py FOLDER [NAME…]` takes all
+of them, at a desk's and a phone's width and as mails, for whoever changes how a card looks.
 """
 
 import sys
@@ -182,36 +183,59 @@ def replace_hold(hold: Hold, **changes: Any) -> Hold:
     return hold.model_copy(update=changes)
 
 
+SHOWN = {"three-running": "card-several", "countdown": "card-countdown", "dry-run-later": "dry-run"}
+"""What docs/slack.md shows: a picture here, and its name there."""
+
+
+def for_the_docs(browser: Browser, folder: Path) -> None:
+    """Take the message alone of each picture that the documents show."""
+    found = dict(shows())
+    for name, called in SHOWN.items():
+        with _workspace() as server:
+            _post(server, name, found[name])
+            window = Window(browser, server.url)
+            with window.of("U0BEN", viewport={"width": 900, "height": 900}) as page:
+                page.evaluate("() => document.fonts.ready")
+                page.mouse.move(0, 0)
+                page.locator("#log article").last.screenshot(
+                    path=folder / f"{called}.png", animations="disabled"
+                )
+
+
+def _workspace() -> WorkspaceServer:
+    known = (one for one in PEOPLE.known if one.slack)
+    people = tuple(Person(id=one.slack, name=one.id, real_name=one.name) for one in known)
+    return WorkspaceServer(WorkspaceSettings(bot_token=TOKEN, signing_secret="s", people=people))
+
+
 def main(folder: Path, *only: str) -> None:
     """Post everything to a workspace, and take each message at both sizes."""
     folder.mkdir(parents=True, exist_ok=True)
-    people = tuple(
-        Person(id=one.slack, name=one.id, real_name=one.name) for one in PEOPLE.known if one.slack
-    )
-    settings = WorkspaceSettings(bot_token=TOKEN, signing_secret="s", people=people)
     with chromium() as browser:
         for name, told in shows():
             if not only or name in only:
-                with WorkspaceServer(settings) as server:
-                    _take(browser, server, folder, name, told)
+                with _workspace() as server:
+                    _post(server, name, told)
+                    _take(browser, server, folder, name)
                 _mail(browser, folder, name, told)
 
 
-def _take(
-    browser: Browser, server: WorkspaceServer, folder: Path, name: str, told: tuple[Telling, ...]
-) -> None:
+def _post(server: WorkspaceServer, name: str, told: tuple[Telling, ...]) -> None:
     client = slack_client(TOKEN, f"{server.url}/api/")
     for telling in told:
         steps = STEPS if isinstance(telling, Card) and telling.operation else ()
         drawing = draw(telling, Look(PEOPLE, "t1", URL, steps))
-        client.chat_postMessage(
-            channel=CHANNEL, text=drawing.text, blocks=list(drawing.blocks), unfurl_links=False
-        )
+        blocks = [list(drawing.blocks)]
         if isinstance(telling, Card) and telling.state is CardState.OPEN:
+            blocks.append(detail_blocks(telling.request))
+        for shown in blocks:
             client.chat_postMessage(
-                channel=CHANNEL, text="detail", blocks=detail_blocks(telling.request)
+                channel=CHANNEL, text=drawing.text, blocks=shown, unfurl_links=False
             )
         sys.stdout.write(f"{name}: {drawing.text}\n")
+
+
+def _take(browser: Browser, server: WorkspaceServer, folder: Path, name: str) -> None:
     for size, (width, height) in SIZES.items():
         window = Window(browser, server.url)
         with window.of("U0BEN", viewport={"width": width, "height": height}) as page:

@@ -1,4 +1,4 @@
-"""Takes the pictures of the README and of docs/pages.md: a real company, real deploys, and a browser that looks at them.
+"""Takes the pictures of the README and of docs: a real company, real deploys, and a browser that looks at them.
 
 Run by `make pictures`, as `python tests/pictures.py docs/pictures`.
 """
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from browsing import Window, card_of, chromium, opening_of
+from card_gallery import for_the_docs
 from getting_started import ANN, Follower, words
 from playwright.sync_api import Browser, Page, expect
 
@@ -189,6 +190,7 @@ def main(folder: Path) -> None:
         if window.complaints:
             raise SystemExit("The page complained: " + "; ".join(window.complaints))
         a_first_deploy(folder, browser)
+        for_the_docs(browser, folder)
 
 
 if __name__ == "__main__":
