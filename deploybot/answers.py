@@ -82,7 +82,8 @@ def _about_the_open_request(
             text="You have approved this already; someone else must approve it, too.",
         )
     stops = not approved and thread.standing.status is Status.APPROVED
-    if stops and (request.rule.anyone_may_stop or by in request.requesters):
+    anyone = request.rule.anyone_may_stop or not request.rule.approvers
+    if stops and (anyone or by in request.requesters):
         return None
     return may_answer(request, by)
 

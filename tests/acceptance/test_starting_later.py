@@ -98,6 +98,19 @@ def test_a_no_before_its_time_wins() -> None:
     assert story.deployer.ran == []
 
 
+def test_anyone_known_says_no_to_what_needed_nobody_and_waits_for_its_time() -> None:
+    story = Story()
+    story.model_will(later(environment="staging"), DoneForNow(message="Stopped."))
+    story.person_says("deploy backend to staging at 14:00", by="eve")
+    assert state(story) is CardState.SCHEDULED
+
+    receipt = story.denies("the demo is on", by="mia")
+
+    assert receipt.accepted
+    assert story.deployer.ran == []
+    assert state(story) is CardState.DENIED
+
+
 def test_it_never_starts_long_after_its_time() -> None:
     story = asked(Story())
     story.approves(by="ann")
