@@ -308,7 +308,8 @@ def _about_places(reel: _Reel, seq: int, event: Event) -> None:
             text = f"Your turn: {service} on {environment} is free now, so it is planned anew."
             reel.tell(Said(f"line:{service}:{environment}", text))
         case HoldPlaced(hold=hold, how=how, was_owner=was_owner):
-            reel.tell(Said(key, _locked(hold, how, event.by, was_owner), mention=_told(event)))
+            text = _locked(hold, how, event.by, was_owner)
+            reel.tell(Said(key, text, mention=_told(event), by=event.by))
         case HoldReleased(service=service, environment=environment, was=was, was_owner=owner):
             where = f"{service or 'everything'} on {environment}"
             text = f"{where} is free again, by {event.by}. It had been held: {was}."
@@ -320,7 +321,7 @@ def _about_places(reel: _Reel, seq: int, event: Event) -> None:
                 f"{hold.owner} has locked {where} since {hold.at:%Y-%m-%d %H:%M} UTC "
                 f"({hold.reason}). Still needed? If not: “unlock {where}”."
             )
-            reel.tell(Said(key, text, "warning", mention=(hold.owner,)))
+            reel.tell(Said(key, text, "warning", mention=(hold.owner,), by=hold.owner))
         case StopRequested():
             for card in reel.told.values():
                 if isinstance(card, Card) and card.state is CardState.DEPLOYING:

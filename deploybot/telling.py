@@ -65,6 +65,12 @@ class Said(Telling):
     """People who should notice, by id; `email:<address>` for authors of commits."""
     detail: tuple[str, ...] = ()
     """Lines of output to show as they are."""
+    by: str = ""
+    """Whose id the text begins with, if it does."""
+
+    def worded(self, name: Callable[[str], str]) -> str:
+        """Return the text with that person's name in place of the id."""
+        return name(self.by) + self.text.removeprefix(self.by) if self.by else self.text
 
 
 @dataclass(frozen=True)

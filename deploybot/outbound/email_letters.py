@@ -99,7 +99,8 @@ class _Desk:
     def about(self, telling: Telling) -> Iterator[Letter]:
         """Return the mails that one telling asks for, sent or not."""
         match telling:
-            case Said(text=text, detail=detail):
+            case Said(detail=detail):
+                text = telling.worded(self.people.name)
                 yield from self._to_starter(telling.key, "", (text,), detail)
             case Asked():
                 yield from self._question(telling)

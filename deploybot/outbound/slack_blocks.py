@@ -55,7 +55,7 @@ class Drawing:
         return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
 
-def draw(telling: Telling, look: Look) -> Drawing:
+def draw(telling: Telling, look: Look) -> Drawing:  # noqa: PLR0911 - a case a telling
     """Return how the telling looks now."""
     match telling:
         case Card():
@@ -69,6 +69,8 @@ def draw(telling: Telling, look: Look) -> Drawing:
             return _drawing(escape(text, 3000), _opening(telling, text, look))
         case Shown():
             return _drawing(shown_text(telling), shown_blocks(telling, look.url))
+        case Said(by=by) if by:
+            return draw(replace(telling, text=telling.worded(look.people.name), by=""), look)
         case Said(tone="plain") if (plain := unsigned(telling.text)) != telling.text:
             return draw(replace(telling, text=plain), look)
         case Said():

@@ -462,6 +462,12 @@ def test_openings_and_sentences_are_ones_that_slack_takes(words: str) -> None:
     _drawn(Said("said:1", words, "bad", mention=("ann", "mia"), detail=(words,) * 40))
 
 
+def test_whoever_a_sentence_begins_with_is_called_by_their_name() -> None:
+    drawing = _drawn(Said("said:1", "ann locked backend on production.", by="ann"))
+
+    assert _words(drawing) == drawing.text == "Ann locked backend on production."
+
+
 def test_rows_with_bullets_are_a_list_between_the_words_around_it() -> None:
     text = "Live now:\n• staging: `4af9ec0`\n• production: `abc1234`\nAnything else?"
 
