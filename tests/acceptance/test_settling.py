@@ -52,7 +52,9 @@ def unknown(*, switches: bool = False, by: str = "eve") -> Story:
     """Return a story whose approved deploy to production died in the middle."""
     story = Story()
     deployer = DyingDeployer(story.table, story.clock.now, story.store, switches=switches)
-    story.deploys_with(deployer).verified_on_staging("main").model_will(DEPLOY).person_says("deploy backend", by=by)
+    story.deploys_with(deployer).verified_on_staging("main").model_will(DEPLOY).person_says(
+        "deploy backend", by=by
+    )
     assert story.approves(by="ben").accepted
     story.clock.passes(seconds=30)
     story.bot_works()
