@@ -268,12 +268,8 @@ class Catalog(_Table):
         """Return the SHA-256, in hex, of all settings that decide what runs and by whose leave."""
         table, place = self.services[service], self.environments[environment]
         other = {"services", "tests", "tests_path", "tests_repository", "tests_timeout_seconds"}
-        other |= {
-            "lock_reminder_hours",
-            "freezes",
-            "max_commits",
-            "over_max_commits",
-        }  # asked again right before a start
+        # Asked again right before a start:
+        other |= {"lock_reminder_hours", "freezes", "max_commits", "over_max_commits"}
         settings = {
             "repository": self.repositories[table.repository].model_dump(mode="json"),
             "service": table.model_dump(mode="json", exclude={"risky"}),
