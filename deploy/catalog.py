@@ -270,6 +270,7 @@ class Catalog(_Table):
         other = {"services", "tests", "tests_path", "tests_repository", "tests_timeout_seconds"}
         # Asked again right before a start:
         other |= {"lock_reminder_hours", "freezes", "max_commits", "over_max_commits"}
+        other |= {"offer_after_hours", "bake_seconds", "time_zone", "fresh_sign_in"}
         settings = {
             "repository": self.repositories[table.repository].model_dump(mode="json"),
             "service": table.model_dump(mode="json", exclude={"risky"}),

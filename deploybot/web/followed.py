@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from deploybot.events import Event
+from deploybot.events import DeployStarted, Event
 from deploybot.thread import Status, Thread
 
 
@@ -46,8 +46,10 @@ class Followed:
     thread: Thread
     followers: int = 0
     is_loaded: bool = False
+    operation: str = ""
+    """The operation that runs, or that ran last while somebody followed."""
     lines: tuple[dict[str, Any], ...] = ()
-    """All progress so far of the operation that runs, also what the store has let go since."""
+    """All its progress so far, also what the store has let go since."""
     error: Exception | None = None
     moved: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -56,8 +58,8 @@ class Followed:
         if isinstance(read, Exception):
             self.error = read
         else:
-            if read.standing.started != self.thread.standing.started:
-                self.lines = ()
+            if (operation := last_started(self, read)) != self.operation:
+                self.operation, self.lines = operation, ()
             self.thread, self.is_loaded = read, True
         self._wake()
 
@@ -74,6 +76,15 @@ class Followed:
         self.moved = asyncio.Event()
 
 
+def last_started(followed: Followed, read: Thread) -> str:
+    """Return the operation that runs in what was read, or else began since the last look."""
+    if read.standing.started is not None:
+        return read.standing.started.operation
+    since = read.events[len(followed.thread.events) :] if followed.is_loaded else ()
+    began = (event.operation for event in reversed(since) if isinstance(event, DeployStarted))
+    return next(began, followed.operation)
+
+
 @dataclass
 class Told:
     """Which lines of progress one follower has had."""
@@ -82,12 +93,9 @@ class Told:
     lines: int = 0
 
     def new(self, followed: Followed) -> list[Progressed]:
-        """Return the lines it has not had, of the operation that runs now."""
-        started = followed.thread.standing.started
-        if started is None:
-            return []
-        if started.operation != self.operation:
-            self.operation, self.lines = started.operation, 0
+        """Return the lines it has not had, of the operation that runs or has just ended."""
+        if followed.operation != self.operation:
+            self.operation, self.lines = followed.operation, 0
         lines = followed.lines[self.lines :]
         self.lines += len(lines)
         return [Progressed(self.operation, line) for line in lines]

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from deploybot.errors import OperatorError, StoreUnavailableError, ThreadNotFoundError
 from deploybot.thread import Thread
-from deploybot.web.followed import Followed, Happened, Item, Stands, Told
+from deploybot.web.followed import Followed, Happened, Item, Stands, Told, last_started
 
 LOOK_SECONDS = 0.1
 """How often the store is asked what has changed, while anybody follows anything."""
@@ -187,7 +187,10 @@ class Stream:
         for thread_id, followed in dict(self._followed).items():
             thread = followed.thread
             if looks % RECHECK_LOOKS == 0 or thread_id in new or not followed.is_loaded:
-                threads[thread_id] = self._read(thread)
+                threads[thread_id] = read = self._read(thread)
+                if isinstance(read, Thread) and read is not thread:
+                    operation = last_started(followed, read)
+                    progress[thread_id] = self._store.progress(operation) if operation else ()
             elif looks % PROGRESS_LOOKS == 0 and (started := thread.standing.started):
                 progress[thread_id] = self._store.progress(started.operation)
         return _Look(found, threads, progress)
