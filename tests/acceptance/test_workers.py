@@ -280,9 +280,9 @@ def test_a_pool_that_cannot_reach_redis_tries_ever_more_slowly_until_it_can(
             env={"PYTHONPATH": f"{TESTS.parent}:{TESTS}"},
             stderr=file,
         )
-    wait_until(lambda: log.read_text().count("a process ended unasked") >= 9)
+    wait_until(lambda: log.read_text().count("a process ended unasked") >= 12)
     started_at = time.monotonic()
-    wait_until(lambda: log.read_text().count("a process ended unasked") >= 15)
+    wait_until(lambda: log.read_text().count("a process ended unasked") >= 20)
     assert time.monotonic() - started_at > 0.5
 
     with EmbeddedServer.start(tmp_path / "redis") as server:

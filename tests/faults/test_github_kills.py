@@ -132,8 +132,8 @@ def checked(harness: GitHubHarness, order: Order, found: object) -> str:
 @pytest.mark.parametrize(
     ("kind", "count"),
     [
-        pytest.param(GitHubHarness, 15, id="with deployments and tags"),
-        pytest.param(PlainGitHubHarness, 10, id="without them"),
+        pytest.param(GitHubHarness, 8, id="with deployments and tags"),
+        pytest.param(PlainGitHubHarness, 8, id="without them"),
         pytest.param(GitHubHarness, 140, id="with them, 140", marks=pytest.mark.benchmark),
         pytest.param(PlainGitHubHarness, 60, id="without, 60", marks=pytest.mark.benchmark),
     ],

@@ -35,8 +35,14 @@ def test_the_story_is_as_long_as_the_kills_below_believe(company: LeanCompany) -
     assert int(company.connection.get(COUNT) or 0) >= APPENDS
 
 
-@pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("number", range(1, APPENDS + 1))
+@pytest.mark.parametrize(
+    ("number", "when"),
+    [
+        pytest.param(number, when, marks=() if (number % 2 == 0) is early else pytest.mark.long)
+        for number in range(1, APPENDS + 1)
+        for when, early in (("before", True), ("after", False))
+    ],
+)
 def test_the_story_ends_well_with_a_worker_killed_at_any_append(
     company: LeanCompany, number: int, when: str
 ) -> None:
