@@ -26,7 +26,7 @@ story: setup ## the same, but ends after the story: 0, or 1 and the first broken
 	$(BIN)/deploybot demo --exit
 
 test: setup ## every test; those that need chromium skip aloud without it
-	$(BIN)/pytest -n 2 --dist worksteal
+	$(BIN)/pytest -n 4 --dist worksteal
 
 quick: setup ## the tests that need no processes, in seconds
 	$(BIN)/pytest -q tests/tutorial tests/unit tests/properties
