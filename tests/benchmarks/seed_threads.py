@@ -58,9 +58,10 @@ class Told:
 class SeedPlay(Play):
     """A play in which the refs of the story name its commits."""
 
-    def _card(self, action: Any, service: str, ref: str, environment: str) -> Play:
+    def _card(self, action: Any, *parts: tuple[str, str], environment: str) -> Play:
         named = {sha[:7]: sha for sha, *_ in COMMITS} | {name: sha for name, sha, _ in TAGS}
-        return super()._card(action, service, full(named[ref]), environment)
+        whole_names = ((service, full(named[ref])) for service, ref in parts)
+        return super()._card(action, *whole_names, environment=environment)
 
 
 def full(short: str) -> str:
