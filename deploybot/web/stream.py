@@ -112,6 +112,9 @@ class Stream:
         with self._joined(thread_id) as followed:
             while not (followed.is_loaded or followed.error):
                 await followed.moved.wait()
+            # Who asks may have read more than the last look.
+            if after > len(followed.thread.events):
+                followed.take(await asyncio.to_thread(self._read, followed.thread))
             if not followed.error:
                 _check(followed.thread, after)
                 yield None
