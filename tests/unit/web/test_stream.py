@@ -90,6 +90,19 @@ def test_a_follower_goes_on_behind_what_it_has_had(store, stream):
     assert asyncio.run(scene()) == [(3, "three")]
 
 
+def test_who_has_read_more_than_the_last_look_goes_on_from_there(store):
+    stream = Stream(store, every=3600)
+
+    async def scene() -> list[tuple[int, str]]:
+        grow(store, "t1", "one")
+        earlier = await stream.follow("t1")
+        await heard(earlier, 1)
+        grow(store, "t1", "two", "three")
+        return await heard(await stream.follow("t1", after=2), 1)
+
+    assert asyncio.run(scene()) == [(3, "three")]
+
+
 def test_many_followers_cost_as_many_reads_as_one(store, stream):
     async def scene() -> list[list[tuple[int, str]]]:
         grow(store, "t1", "one")
