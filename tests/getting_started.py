@@ -11,9 +11,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from shop import free_ports
 from tiny_bot import People
 
+from deploy.free_ports import free_ports
 from deploybot.demo.waiting import answers, until
 from deploybot.demo.workspace.server import WorkspaceServer
 from deploybot.demo.workspace.settings import Channel, Person, WorkspaceSettings

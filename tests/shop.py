@@ -1,6 +1,5 @@
 """A place to deploy the sample shop in: a real repository, a catalog, ports, and hosts on request."""
 
-import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from subprocess import Popen
 from typing import Any
 
 from deploy.catalog import Catalog
+from deploy.free_ports import free_ports
 from deploy.look import Look
 from deploy.plan import Plan
 from deploy.run import run
@@ -32,17 +32,6 @@ def free() -> None:
 
 def unheard(progress: Progress) -> None:
     """Listen to nothing."""
-
-
-def free_ports(number: int) -> list[int]:
-    """Return ports that are free now."""
-    listeners = [socket.socket() for _ in range(number)]
-    for listener in listeners:
-        listener.bind(("127.0.0.1", 0))
-    ports = [listener.getsockname()[1] for listener in listeners]
-    for listener in listeners:
-        listener.close()
-    return ports
 
 
 class Shop:

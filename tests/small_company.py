@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 from redis_server import running_server
-from shop import ROOT, Shop, free_ports
+from shop import ROOT, Shop
 
+from deploy.free_ports import free_ports
 from deploybot.__main__ import main
 from deploybot.demo.waiting import answers, until
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from redis_server import running_server
-from shop import free_ports
 
+from deploy.free_ports import free_ports
 from deploybot.demo.waiting import answers, until
 
 PATIENCE = 30.0

@@ -2,7 +2,6 @@
 
 import errno
 import shutil
-import socket
 import tempfile
 import time
 from collections.abc import Mapping
@@ -11,6 +10,7 @@ from typing import IO, TYPE_CHECKING
 
 from deploy import placeholders, process
 from deploy.errors import CancelledError, RepositoryError, StepFailedError, TargetError
+from deploy.free_ports import free_ports
 from deploy.plan import SHORT, PlannedStep
 from deploy.target import Guard, LogLine, Order, Report, StepStarted
 from deploy.targets.health import wait_until_it_runs
@@ -114,7 +114,7 @@ class ReleaseSteps:
 
     def _check(self, step: PlannedStep) -> None:
         target, seconds = self.target, self.target.table.health_timeout_seconds
-        port = _free_port()
+        (port,) = free_ports(1)
         argv = placeholders.fill(target.table.start or (), self.target.values(self.sha, str(port)))
         url = f"http://127.0.0.1:{port}{target.table.health}"
         variables = self._variables(self.sha, str(port))
@@ -257,13 +257,6 @@ class ReleaseSteps:
                 "deploy again."
             )
         return f"{error.strerror or error} ({where}). {then}."
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def _tail(output: IO[bytes]) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ from typing import Any, Self
 import redis
 
 from deploy.catalog import Catalog
+from deploy.free_ports import free_ports
 from deploy.look import Look
 from deploy.run import run
 from deploy.target import Order, Running
@@ -194,8 +195,10 @@ class Company:
         (tools / "python3").symlink_to(Path(sys.executable).resolve())
 
     def _ports(self, number: int) -> list[int]:
-        """Return ports that are free now: the wanted ones in a row, or any."""
-        wanted = range(self._port, self._port + number) if self._port else [0] * number
+        """Return ports that are free: the wanted ones in a row, or any."""
+        if not self._port:
+            return free_ports(number)
+        wanted = range(self._port, self._port + number)
         listeners: list[socket.socket] = []
         try:
             for port in wanted:  # not a comprehension: those opened so far must be closed

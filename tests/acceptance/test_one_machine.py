@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 from redis_server import wait_until
-from shop import Shop, free_ports
+from shop import Shop
+
+from deploy.free_ports import free_ports
 
 TOKEN = "a-token-for-ann-alone"
 

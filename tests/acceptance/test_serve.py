@@ -1,7 +1,6 @@
 """`deploybot serve` and its neighbours as a person starts and stops them: real processes, one folder."""
 
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from deploy.free_ports import free_ports
 from deploybot.demo.waiting import answers, until
 
 pytestmark = pytest.mark.slow
@@ -23,8 +23,7 @@ name = "Ann"
 @pytest.fixture(name="environ")
 def _environ(tmp_path: Path) -> dict[str, str]:
     (tmp_path / "deploybot.toml").write_text(CONFIG)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    (port,) = free_ports(1)
     return {
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         "DEPLOYBOT_CONFIG": str(tmp_path / "deploybot.toml"),

@@ -18,8 +18,9 @@ import pytest
 import redis
 from benchmarks.conftest import Table
 from redis_server import wait_until
-from shop import free_ports
 from slack_bot import HOME, SECRET, TOKEN, said, signed
+
+from deploy.free_ports import free_ports
 
 pytestmark = pytest.mark.benchmark
 

@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from deploy.free_ports import free_ports
 from deploybot.cli.client import OPENED, Client, RefusedError, UnreachableError, thread_path
 
 Answer = Callable[["Handler"], None]
@@ -131,8 +132,7 @@ def test_what_is_no_deploybot_is_said_to_be_none(body):
 
 
 def test_nobody_there_is_one_sentence_after_a_while_and_tells_once_that_it_waits():
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    (port,) = free_ports(1)
     waited: list[str] = []
     caller = Client(f"http://127.0.0.1:{port}", "a-token", waited.append, patience=0.5)
 

@@ -3,9 +3,10 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from shop import free, free_ports
+from shop import free
 
 from deploy.errors import LeaseLostError
+from deploy.free_ports import free_ports
 from deploy.targets.health import ask, wait_until_it_runs
 
 SHA, OTHER = "a" * 40, "b" * 40

@@ -2,9 +2,10 @@ import json
 import os
 
 import pytest
-from shop import PYTHON, Shop, free, free_ports, now, quick, unheard
+from shop import PYTHON, Shop, free, now, quick, unheard
 
 from deploy.errors import CancelledError, LeaseLostError
+from deploy.free_ports import free_ports
 from deploy.look import Look
 from deploy.run import run
 from deploy.target import LogLine, StepDone, StepStarted
