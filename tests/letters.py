@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from email.message import EmailMessage
+from typing import Any
 
 from fakes import PEOPLE
 from story import Story
@@ -43,7 +44,7 @@ def raw_mail(
     return "\r\n".join(lines).encode("utf-8", "surrogatepass")
 
 
-def html_mail(markup: str, **options: str) -> bytes:
+def html_mail(markup: str, **options: Any) -> bytes:
     """Return a mail with nothing but HTML in it."""
     return raw_mail(markup, **options).replace(b"text/plain", b"text/html")
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from deploybot.events import AnswerRefused, EmailReceived
 from deploybot.inbound.email import Mail, Quarantined
 from deploybot.inbound.email_place import Held, find_held, find_referenced, was_stolen
+from deploybot.inbound.email_reading import written
 from deploybot.inbound.email_refusals import (
     CONFIRM_ELSEWHERE,
     MISUSED,
@@ -27,7 +28,6 @@ from deploybot.inbound.email_reply import (
     Nothing,
     Words,
     meaning,
-    written,
 )
 from deploybot.inbox import Answer, Inbox
 from deploybot.mail import MailSettings, message_alias, unverified

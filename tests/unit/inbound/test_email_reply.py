@@ -3,7 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deploybot.inbound.email_body import html_as_text
-from deploybot.inbound.email_reply import Approve, Deny, Misplaced, Nothing, meaning, written
+from deploybot.inbound.email_reading import written
+from deploybot.inbound.email_reply import Approve, Deny, Misplaced, Nothing, meaning
 
 ASKED = """deploybot asks for your approval: Deploy backend to production.
 
