@@ -12,6 +12,7 @@ from github.GithubException import BadAttributeException, RateLimitExceededExcep
 from github.Repository import Repository
 from urllib3.exceptions import HTTPError
 
+from deploy import failpoints
 from deploy.answers import REQUEST_SECONDS, busy, refused, unheard
 from deploy.checks import Check, State
 from deploy.connections import Connections
@@ -95,7 +96,9 @@ class GitHub:
 def github_answers(doing: str) -> Iterator[None]:
     """Turn what goes wrong with GitHub into NoAnswerError, BusyError or DeniedError."""
     try:
+        failpoints.at("github.call.before")
         yield
+        failpoints.at("github.call.after", lost=requests.ConnectionError)
     except RateLimitExceededException as error:
         raise busy("GitHub", doing, error.headers or {}) from None
     except GithubException as error:

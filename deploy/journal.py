@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from deploy import failpoints
 from deploy.errors import JournalError, OldFenceError, SeenApprovalError
 from deploy.records import (
     RECORD,
@@ -184,8 +185,10 @@ class Journal:
         try:
             os.ftruncate(file, whole)
             os.lseek(file, whole, os.SEEK_SET)
+            failpoints.at("journal.write.before")
             _write_all(file, record.model_dump_json().encode() + b"\n")
             os.fsync(file)
+            failpoints.at("journal.write.after")
         except OSError as error:
             with suppress(OSError):
                 os.ftruncate(file, whole)

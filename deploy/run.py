@@ -7,7 +7,7 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
-from deploy import bake, placeholders, process
+from deploy import bake, failpoints, placeholders, process
 from deploy.catalog import Catalog, EnvironmentTable
 from deploy.connections import Connections
 from deploy.errors import CancelledError, RepositoryError, StepFailedError
@@ -43,19 +43,23 @@ def run(target: Target, order: Order, *, guard: Guard, progress: Report) -> Outc
         guard()
     except CancelledError as stopped:
         return _outcome(target, StepFailedError("start", str(stopped)), started)
+    failpoints.at("target.begin.before")
     target.begin(order)
+    failpoints.at("target.begin.after")
     at = "start"
 
     def heard(told: Progress) -> None:
         nonlocal at
         if isinstance(told, StepStarted):
             at = told.name
+            failpoints.at("target.step.before")
         with suppress(CancelledError):  # the guard says so again, where it is safe to stop
             progress(told)
 
     failed: StepFailedError | None = None
     try:
         for done in target.steps(order, guard, heard):
+            failpoints.at("target.step.after")
             heard(done)
     except StepFailedError as error:
         failed = error
@@ -63,7 +67,9 @@ def run(target: Target, order: Order, *, guard: Guard, progress: Report) -> Outc
         failed = StepFailedError(at, str(stopped))
     if target.remote and failed is None:
         return _running(target, order)
+    failpoints.at("target.end.before")
     target.end(order, failed)
+    failpoints.at("target.end.after")
     return _outcome(target, failed, started)
 
 
@@ -132,6 +138,7 @@ def run_tests(
     with tempfile.TemporaryDirectory(prefix="deploy-tests-") as folder:
         try:
             Repository(where.path, where.url).export(sha, Path(folder), table.tests_path, guard)
+            failpoints.at("tests.before")
             ran = process.run(
                 placeholders.fill(table.tests, {"sha": sha, "environment": environment}),
                 directory=Path(folder),
@@ -142,6 +149,7 @@ def run_tests(
             )
         except (RepositoryError, FileNotFoundError, PermissionError) as error:
             return _not_run(f"they could not be started: {error}")
+    failpoints.at("tests.after")
     passed = ran.exit_code == 0
     verified = {n: one.sha for n, one in live.items() if passed and targets[n].verify(one.sha)}
     return TestReport(

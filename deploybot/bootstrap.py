@@ -22,7 +22,6 @@ from deploybot.config import (
 from deploybot.configured_models import chain
 from deploybot.embedded import url_of
 from deploybot.errors import DeliveryError
-from deploybot.failpoints import FailingStore
 from deploybot.holding import Holding
 from deploybot.inbox import Inbox
 from deploybot.mail import MailSettings
@@ -124,9 +123,8 @@ def build_bot(settings: Settings, configuration: Configuration) -> Bot:
     clock = Clockwork(now=now, new_id=new_id)
     people = configuration.known_people()
     lease = timedelta(seconds=settings.lease_seconds)
-    kind = FailingStore if settings.failpoint else WatchedStore
     watch = watch_of(settings, connection)
-    store = kind(
+    store = WatchedStore(
         connection,
         key=key,
         now=now,
@@ -134,8 +132,7 @@ def build_bot(settings: Settings, configuration: Configuration) -> Bot:
         sweep_seconds=settings.sweep_seconds,
         redactor=redactor,
     )
-    if isinstance(store, WatchedStore):
-        store.watch = watch
+    store.watch = watch
     deployer = WatchedDeployer(configuration.catalog, store, now, settings.connections())
     deployer.watch = watch
     prompt = prompt_builder(configuration, settings.prompts_dir, settings.renderer)

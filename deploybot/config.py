@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 from deploy.catalog import Catalog
 from deploy.connections import Connections
 from deploy.target_tables import place_in_file
+from deploybot import failpoints
 from deploybot.errors import ConfigError
 from deploybot.model_tables import BudgetTables, ModelTable
 from deploybot.ports import People, Person
@@ -57,7 +58,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("OTEL_EXPORTER_OTLP_ENDPOINT", "", "address of a collector that takes traces over OTLP/HTTP, such as http://127.0.0.1:4318; without it nothing is traced"),
     Setting("OTEL_EXPORTER_OTLP_HEADERS", "", "name=value pairs, separated by commas, that the collector wants with each request", is_secret=True),
     Setting("OTEL_SERVICE_NAME", "deploybot", "what this installation is called in traces"),
-    Setting("DEPLOYBOT_FAILPOINT", "", "1 to let tests name, in Redis, the point at which a worker is killed; never where people deploy"),
+    Setting("DEPLOYBOT_FAILPOINT", "", "what tests let go wrong, and where, as name:action, or the path of a file that says so (docs/faults.md); never where people deploy"),
     Setting("DEPLOYBOT_PROMPTS_DIR", "", "a folder of your own prompt templates; a file there stands for the one of the same name in prompts/"),
     Setting("DEPLOYBOT_RENDERER", "tags", "the form in which a model reads a thread: tags, lines or chat"),
     Setting("DEPLOYBOT_MODEL_TIMEOUT", "30", "seconds that one model may take in all before the next one is asked, 1 to 300"),
@@ -155,7 +156,7 @@ class Settings:
     otlp_endpoint: str
     otlp_headers: SecretStr
     otlp_service: str
-    failpoint: bool
+    failpoint: str
     prompts_dir: Path | None
     renderer: str
     model_timeout: float
@@ -231,7 +232,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         otlp_endpoint=_address("OTEL_EXPORTER_OTLP_ENDPOINT", text, ("http", "https")),
         otlp_headers=SecretStr(text("OTEL_EXPORTER_OTLP_HEADERS")),
         otlp_service=text("OTEL_SERVICE_NAME"),
-        failpoint=text("DEPLOYBOT_FAILPOINT") == "1",
+        failpoint=_failpoint(text),
         prompts_dir=Path(text("DEPLOYBOT_PROMPTS_DIR")) if text("DEPLOYBOT_PROMPTS_DIR") else None,
         renderer=_one_of("DEPLOYBOT_RENDERER", text, tuple(RENDERERS)),
         model_timeout=_number("DEPLOYBOT_MODEL_TIMEOUT", text, 1, 300),
@@ -358,6 +359,13 @@ def _by_choice(text: Callable[[str], str]) -> bool:
     if any(place not in LOOPBACK for place in places):
         raise _wrong("DEPLOYBOT_SIGN_IN_BY_CHOICE", "other machines can open the pages")
     return True
+
+
+def _failpoint(text: Callable[[str], str]) -> str:
+    value = text("DEPLOYBOT_FAILPOINT")
+    if why := failpoints.problem(value):
+        raise _wrong("DEPLOYBOT_FAILPOINT", why)
+    return value
 
 
 def _one_of(name: str, text: Callable[[str], str], known: tuple[str, ...]) -> str:

@@ -12,6 +12,7 @@ from typing import Any, cast
 import redis
 from pydantic import TypeAdapter
 
+from deploy import failpoints
 from deploy.locks import Hold
 from deploybot.errors import ClaimRefusedError
 from deploybot.keeping import (
@@ -145,6 +146,7 @@ class Operations:
 
         A lease that ran out stays lost: somebody may already be finding out what became of it.
         """
+        failpoints.at("lease.renew.before")
         with answering():
             renewed = self._heartbeat(
                 keys=(OPERATIONS, _lease_key(operation.id), stop_key(operation.id)),
@@ -161,6 +163,7 @@ class Operations:
 
     def let_go(self, operation: Operation) -> None:
         """End the lease and keep the place: what runs elsewhere goes on without a worker."""
+        failpoints.at("lease.let_go.before")
         with answering():
             self._redis.delete(_lease_key(operation.id))
 
@@ -204,6 +207,7 @@ class Operations:
 
     def report(self, operation_id: str, entry: dict[str, Any]) -> None:
         """Add a line of progress; it wakes the delivery of the thread that claimed the operation."""
+        failpoints.at("progress.report.before")
         with answering():
             owner = cast(bytes | None, self._redis.get(_owner_key(operation_id)))
             line = json.dumps(entry, separators=(",", ":"), default=str)

@@ -17,6 +17,7 @@ from rq.queue import Queue
 from rq.serializers import JSONSerializer
 from rq.utils import now, utcformat
 
+from deploy import failpoints
 from deploybot.errors import StoreUnavailableError
 from deploybot.keeping import Job
 
@@ -119,15 +120,17 @@ class Queues:
 
     def wake(self, job: Job, thread_id: str) -> bool:
         """Enqueue a wake-up unless one waits already; return whether one was enqueued."""
-        return bool(
-            self._wake(
-                keys=(due_key(job), flag_key(job, thread_id)),
-                args=(job, thread_id, *new_wake_up()),
-            )
+        failpoints.at("queue.wake.before")
+        woken = self._wake(
+            keys=(due_key(job), flag_key(job, thread_id)),
+            args=(job, thread_id, *new_wake_up()),
         )
+        failpoints.at("queue.wake.after")
+        return bool(woken)
 
     def later(self, job: Job, thread_id: str, seconds: float) -> None:
         """Have the clock enqueue the wake-up once so many seconds have passed."""
+        failpoints.at("queue.later.before")
         with answering():
             now_s, micros = self.connection.time()
             at = now_s * 1000 + micros // 1000 + round(seconds * 1000)

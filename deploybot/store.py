@@ -13,6 +13,7 @@ from typing import Any, cast
 
 import redis
 
+from deploy import failpoints
 from deploy.locks import Hold
 from deploybot.chain import Entry, seal, tampered, verify
 from deploybot.errors import ConflictError, DuplicateError, StoreUnavailableError
@@ -144,7 +145,16 @@ class RedisStore:
             status_key(grown.status),
             *_DUE_KEYS,
         )
+        failpoints.at("store.append.before")
+        if claim:
+            failpoints.at("store.claim.before")
+        if release:
+            failpoints.at("store.release.before")
         reply = self._once(thread, entries, keys, arguments)
+        if claim:
+            failpoints.at("store.claim.after")
+        if release:
+            failpoints.at("store.release.after")
         if reply == [b"held"] and (about := hold or free):
             raise hold_changed(about)
         _raise_if_refused(reply, thread, dedupe, claim)
@@ -168,6 +178,7 @@ class RedisStore:
             try:
                 with answering():
                     reply: _Reply = self._append(keys=keys, args=arguments)
+                    failpoints.at("store.append.after", lost=_hung_up)
                 break
             except StoreUnavailableError as error:
                 over = in_doubt and time.monotonic() > deadline
@@ -206,6 +217,7 @@ class RedisStore:
 
     def name(self, alias: str, thread_id: str) -> None:
         """Let this alias find the thread, for 90 days."""
+        failpoints.at("store.name.before")
         with answering():
             self._redis.set(_alias_key(alias), thread_id, ex=ALIAS_SECONDS)
 
@@ -327,14 +339,22 @@ class RedisStore:
 
     def note_sent(self, thread_id: str, key: str, value: str) -> None:
         """Note that a message went out, and where."""
+        failpoints.at("outbox.note.before")
         with answering():
             self._redis.hset(_outbox_key(thread_id), key, value)
+            failpoints.at("outbox.note.after", lost=_hung_up)
 
     def delivered(self, thread_id: str, length: int) -> None:
         """Note that everything up to this length was told."""
+        failpoints.at("outbox.delivered.before")
         with answering():
             keys = (stream_key(thread_id), due_key("deliver"))
             self._delivered(keys=keys, args=(thread_id, length))
+            failpoints.at("outbox.delivered.after", lost=_hung_up)
+
+
+def _hung_up() -> Exception:
+    return redis.ConnectionError("the connection ended before the answer")
 
 
 def stream_key(thread_id: str) -> str:

@@ -12,6 +12,7 @@ from deploy.reasons import REASONS
 from deploybot.cli.exits import SAYS
 from deploybot.config import SETTINGS
 from deploybot.events import Event, Fact, Inbound
+from deploybot.failpoints import POINTS
 from deploybot.metrics import METRICS
 from deploybot.next_step import BY_MODEL, NextStep
 from deploybot.thread import ANYWHERE, TRANSITIONS
@@ -104,6 +105,12 @@ def exit_codes() -> str:
     return _table(("Exit code", "What it tells"), rows)
 
 
+def points() -> str:
+    """List every point at which tests let things go wrong."""
+    rows = [(f"`{name}`", says) for name, says in POINTS.items()]
+    return _table(("Point", "What is so at that moment"), rows)
+
+
 BLOCKS: dict[str, tuple[str, Callable[[], str]]] = {
     "exit-codes": ("docs/commands.md", exit_codes),
     "state-diagram": ("README.md", state_diagram),
@@ -111,6 +118,7 @@ BLOCKS: dict[str, tuple[str, Callable[[], str]]] = {
     "metrics": ("docs/metrics.md", metrics),
     "events": ("docs/events.md", events),
     "steps": ("docs/events.md", steps),
+    "points": ("docs/faults.md", points),
     "reasons": ("docs/policy.md", reasons),
 }
 """Name of the block → the file that it stands in, and what writes it."""

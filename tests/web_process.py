@@ -11,6 +11,7 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
 
+from failing import Failing
 from redis_server import running_server
 
 from deploy.free_ports import free_ports
@@ -31,12 +32,17 @@ def token_of(person: str) -> str:
 
 
 class WebProcess:
-    """`deploybot serve` in a session of its own, below a shell that dies with it where a test says so."""
+    """`deploybot serve` in a session of its own, below a shell that ends with it."""
 
     def __init__(self, environ: Mapping[str, str], folder: Path) -> None:
         (self.port,) = free_ports(1)
         self.url = f"http://127.0.0.1:{self.port}"
-        self._environ = {**environ, "DEPLOYBOT_PORT": str(self.port)}
+        self.failing = Failing(folder)
+        self._environ = {
+            **environ,
+            "DEPLOYBOT_PORT": str(self.port),
+            "DEPLOYBOT_FAILPOINT": self.failing.setting,
+        }
         self._log = folder / "web.log"
         self._shell: subprocess.Popen[bytes] | None = None
 
@@ -114,7 +120,6 @@ def lone_web_process(folder: Path) -> Iterator[tuple[WebProcess, str]]:
             "DEPLOYBOT_STATE_DIR": str(folder / "state"),
             "DEPLOYBOT_REDIS_URL": redis_url,
             "DEPLOYBOT_SECRET_KEY": SECRET_KEY,
-            "DEPLOYBOT_FAILPOINT": "1",
             "DEPLOYBOT_API_TOKENS": ",".join(f"{who}:{token_of(who)}" for who in ("ann", "ben")),
         }
         web = WebProcess(environ, folder)

@@ -9,6 +9,7 @@ from typing import cast
 
 import redis
 
+from deploy import failpoints
 from deploybot.errors import StoreUnavailableError
 from deploybot.meter import Meter
 from deploybot.metrics import WAKE_UPS
@@ -72,10 +73,12 @@ class Clock:
                 first = dict.fromkeys(EVERY, 0)
                 self._redis.zadd(due_key("survey"), first, nx=True)
             self._ticks += 1
+            failpoints.at("clock.sweep.before")
             woken = sum(
                 self._queues.sweep(job, again_seconds=self._settings.sweep_seconds)
                 for job in QUEUES
             )
+        failpoints.at("clock.sweep.after")
         if woken:
             logger.info("woke threads", extra={"action": "sweep", "woken": woken})
             self._meter.observe(WAKE_UPS, value=woken)

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 from functools import cache
 
-from deploy import targets
+from deploy import failpoints, targets
 from deploy.errors import DeployError
 from deploybot import logs
 from deploybot.bootstrap import Bot, bot_from_environment
@@ -55,6 +55,7 @@ def deliver(thread_id: str) -> None:
 
 def survey(what: str) -> None:
     """Look around, and again after a while."""
+    failpoints.at("survey.begin.before")
     bot().queues.started("survey", what)
     bot().queues.later("survey", what, EVERY.get(what, 300.0))
     watch = bot().watch
@@ -74,7 +75,9 @@ def survey(what: str) -> None:
 
 def _run(job: Job, thread_id: str, work: Callable[[], object]) -> None:
     """Do one job; what goes wrong outside is logged, and the clock wakes the thread again."""
+    failpoints.at("job.begin.before")
     bot().queues.started(job, thread_id)
+    failpoints.at("job.begin.after")
     watch = bot().watch
     with (
         logs.about(job=job, thread_id=thread_id),
@@ -87,6 +90,7 @@ def _run(job: Job, thread_id: str, work: Callable[[], object]) -> None:
             if isinstance(error, TamperedError):
                 leave_all(bot().store, thread_id, bot().deployer.catalog)
             watch.meter.observe(JOB_ERRORS, job, type(error).__name__)
+    failpoints.at("job.end.before")
 
 
 def _log(job: Job, error: OperatorError | IllegalEventError) -> None:

@@ -18,6 +18,7 @@ from rq import Queue, Worker
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
+from deploy import failpoints
 from deploybot.queue import FUNCTIONS, QUEUES
 
 logger = logging.getLogger(__name__)
@@ -119,6 +120,7 @@ class BotWorker(Worker):
     def main_work_horse(self, job: Job, queue: Queue) -> None:
         """Run the job in the forked process, which must not outlive the worker."""
         die_with_parent(signal.SIGKILL, parent=self.pid)
+        failpoints.falls_with(os.getppid())
         super().main_work_horse(job, queue)
 
 

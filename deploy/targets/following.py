@@ -5,6 +5,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Literal
 
+from deploy import failpoints
 from deploy.errors import BusyError, DeployError, PlaceError
 from deploy.journal import Journal
 from deploy.records import (
@@ -83,6 +84,7 @@ class Following:
 
     def _look(self, work: Work) -> Sight | BusyError | None:
         """Look at the place; without a sight, return what it asked for, or None."""
+        failpoints.at("elsewhere.look.before")
         try:
             return self._place.look(work)
         except BusyError as error:

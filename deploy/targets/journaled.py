@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from deploy import history
+from deploy import failpoints, history
 from deploy.errors import Refusal, RefusedError, StepFailedError
 from deploy.journal import Journal
 from deploy.plan import Action, PlannedStep
@@ -162,7 +162,9 @@ class Journaled:
 
     def settle(self, order: Order) -> Probe:
         """Close the order in the journal, so that its worker can do nothing more, and probe."""
+        failpoints.at("target.settle.before")
         self.close(order)
+        failpoints.at("target.settle.after")
         return self.probe(order.approval_id)
 
     def close(self, order: Order) -> None:

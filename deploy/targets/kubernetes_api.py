@@ -15,6 +15,7 @@ from kubernetes.client.models.v1_pod import V1Pod
 from pydantic import ValidationError
 from urllib3.exceptions import HTTPError
 
+from deploy import failpoints
 from deploy.answers import REQUEST_SECONDS, refused, unheard
 from deploy.connections import Connections
 from deploy.errors import DeniedError, NoAnswerError
@@ -144,7 +145,9 @@ def _version(deployment: V1Deployment) -> str | None:
 def _answers(doing: str) -> Iterator[None]:
     """Turn what goes wrong with the cluster into NoAnswerError, BusyError or DeniedError."""
     try:
+        failpoints.at("kubernetes.call.before")
         yield
+        failpoints.at("kubernetes.call.after", lost=HTTPError)
     except ApiException as error:
         headers = {name.lower(): str(value) for name, value in dict(error.headers or {}).items()}
         status = int(error.status or 0)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from deploy import placeholders, process
+from deploy import failpoints, placeholders, process
 from deploy.errors import CancelledError, RepositoryError, StepFailedError, TargetError
 from deploy.free_ports import free_ports
 from deploy.plan import SHORT, PlannedStep
@@ -152,7 +152,9 @@ class ReleaseSteps:
                 raise TargetError("Another release went live meanwhile. It was left as it is.")
             if not self.directory.is_complete(self.sha):
                 self.directory.mark_complete(self.sha)
+            failpoints.at("target.switch.before")
             self.directory.point_at(self.sha)
+            failpoints.at("target.switch.after")
             self._is_switched = True
             is_back = self.order.plan.action == "roll_back"
             write(self.target.switched(self.order, self.sha, previous, back=is_back))

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Generic, TypeVar
 
-from deploy import history
+from deploy import failpoints, history
 from deploy.errors import (
     BusyError,
     CancelledError,
@@ -171,7 +171,9 @@ class Remote(Journaled, Generic[PlaceT]):
         self, order: Order, facts: dict[str, str], write: Callable[[Record], None]
     ) -> dict[str, str]:
         try:
+            failpoints.at("elsewhere.launch.before")
             told = self.there.launch(order, facts)
+            failpoints.at("elsewhere.launch.after", lost=lambda: NoAnswerError("No answer came."))
         except NoAnswerError:
             return {}  # it may have been heard: it is looked for from now on
         write(LaunchedRecord(at=self.clock(), approval_id=order.approval_id, facts=told))

@@ -8,6 +8,7 @@ import urllib3
 from pydantic import BaseModel, ValidationError
 from urllib3.exceptions import HTTPError
 
+from deploy import failpoints
 from deploy.answers import REQUEST_SECONDS, refused, unheard
 from deploy.connections import Connections
 from deploy.errors import NoAnswerError
@@ -150,6 +151,7 @@ class Vercel:
     ) -> bytes:
         fields = {**(query or {}), **self._team}
         try:
+            failpoints.at("vercel.call.before")
             with urllib3.PoolManager(retries=False, timeout=REQUEST_SECONDS) as pool:
                 answer = pool.request(
                     method,
@@ -157,6 +159,7 @@ class Vercel:
                     headers=self._headers,
                     redirect=False,
                 )
+            failpoints.at("vercel.call.after", lost=HTTPError)
         except HTTPError as error:
             raise unheard("Vercel", doing, error) from None
         if answer.status >= 300:

@@ -129,7 +129,7 @@ def of_the_machine(settings: Settings) -> Iterator[Finding]:
     if settings.failpoint:
         yield wrong(
             "DEPLOYBOT_FAILPOINT",
-            "DEPLOYBOT_FAILPOINT is on: whoever writes to Redis can kill workers.",
+            f"DEPLOYBOT_FAILPOINT is {settings.failpoint}: things go wrong here on purpose.",
             "Take it out; it is for tests.",
         )
     if settings.allow_unsafe_redis:

@@ -25,6 +25,7 @@ from openai.types.chat import ChatCompletionMessageParam
 from openai.types.shared_params import ResponseFormatJSONSchema
 from pydantic import BaseModel, ValidationError
 
+from deploy import failpoints
 from deploybot.errors import ModelUnavailableError
 from deploybot.models import answer
 from deploybot.ports import Choice, Prompt
@@ -192,6 +193,7 @@ class OpenAIModel:
         left = min(self.timeout, self._left(spent))
         until = self.clock() + left
         received = bytearray()
+        failpoints.at("model.call.before")
         with self._client.with_options(
             timeout=left
         ).chat.completions.with_streaming_response.create(
@@ -206,6 +208,7 @@ class OpenAIModel:
                     raise self._unavailable("sent more than an answer can be.")
                 if self.clock() > until:  # each byte came in time, but not all of them
                     raise self._unavailable("did not answer in time.")
+        failpoints.at("model.call.after", lost=_hung_up)
         return bytes(received)
 
     def _wait(self, seconds: float, spent: _Spent) -> None:
@@ -226,6 +229,10 @@ class OpenAIModel:
             "again, or say it as `deploy <service> <ref> to <environment>`.",
             what=what,
         )
+
+
+def _hung_up() -> Exception:
+    return httpx2.ReadError("the connection ended before the answer")
 
 
 def _strict(schema: dict[str, Any]) -> ResponseFormatJSONSchema:

@@ -12,6 +12,7 @@ from typing import Any
 
 from slack_sdk import WebClient
 
+from deploy import failpoints
 from deploybot.errors import DeliveryError
 from deploybot.inbound.slack_buttons import message_alias
 from deploybot.outbound.slack_blocks import Look, draw
@@ -137,6 +138,7 @@ class SlackChannel:
     def _post(self, thread: Thread, posting: Posting, noted: Noted) -> None:
         self.pacing.take(posting.place.channel, self.now())
         noted.put(posting.key, trying=self.now().isoformat())
+        failpoints.at("slack.post.before")
         arguments: dict[str, Any] = {
             "channel": posting.place.channel,
             "text": posting.drawing.text,
@@ -161,6 +163,7 @@ class SlackChannel:
         except DeliveryError:
             noted.put(posting.key)
             raise
+        failpoints.at("slack.post.after", lost=_unheard)
         posted = Place(str(answer.get("channel", posting.place.channel)), str(answer["ts"]))
         self._keep(thread, posting, noted, posted)
         if not below and not posting.key.endswith("@channel"):
@@ -230,3 +233,7 @@ class SlackChannel:
             noted.put(private.key, refused=error.code)
             return
         noted.put(private.key, told=self.now().isoformat())
+
+
+def _unheard() -> Exception:
+    return UnsureCallError("Slack did not answer; the message may be missing there.", retry_after=2)

@@ -12,6 +12,7 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web import SlackResponse
 
+from deploy import failpoints
 from deploybot.errors import DeliveryError
 
 UNREACHED = (SlackClientError, HTTPException, OSError)
@@ -69,7 +70,9 @@ def call(method: Callable[..., SlackResponse], **arguments: Any) -> SlackRespons
     asks for fewer calls.
     """
     try:
-        return method(**arguments)
+        failpoints.at("slack.call.before")
+        answer = method(**arguments)
+        failpoints.at("slack.call.after", lost=TimeoutError)
     except SlackApiError as error:
         raise _meaning(error) from None
     except UNREACHED as error:
@@ -77,6 +80,7 @@ def call(method: Callable[..., SlackResponse], **arguments: Any) -> SlackRespons
             f"Slack did not answer ({type(error).__name__}); the message may be missing there.",
             retry_after=_TRY_AGAIN,
         ) from None
+    return answer
 
 
 def _meaning(error: SlackApiError) -> DeliveryError:

@@ -9,6 +9,7 @@ from email.message import EmailMessage
 from typing import Literal, Self
 from urllib.parse import unquote, urlsplit
 
+from deploy import failpoints
 from deploybot.errors import ConfigError, DeliveryError
 
 RETRY = 30.0
@@ -65,7 +66,9 @@ class Connection:
         Raises DeliveryError: `retry_after` None when this recipient or message is refused for good.
         """
         with self._in_our_words():
+            failpoints.at("mail.send.before")
             self._open().send_message(message, sender, [recipient])
+            failpoints.at("mail.send.after", lost=smtplib.SMTPServerDisconnected)
 
     def open(self) -> None:
         """Connect and log in, and send nothing; raises DeliveryError."""

@@ -15,6 +15,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.responses import Response
 
+from deploy import failpoints
 from deploybot.queue import PREFIX
 from deploybot.store import DEDUPE_SECONDS
 from deploybot.web.bearer import Caller
@@ -106,6 +107,7 @@ def once(answers: Answers, call: Call, body: BaseModel, do: Callable[[], JSONRes
     if answered:
         return _again(answered)
     answer = do()
+    failpoints.at("answer.keep.before")
     if answer.status_code < 500:
         record = {
             "status": answer.status_code,

@@ -8,6 +8,7 @@ import time
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from deploy import failpoints
 from deploybot import logs
 from deploybot.meter import Meter
 from deploybot.metrics import HTTP, SLACK_ACK
@@ -38,17 +39,24 @@ class Watching:
         request_id = given if ID.fullmatch(given) else secrets.token_hex(8)
         started = time.perf_counter()
         answered: list[int] = []
+        changes = scope["method"] == "POST"
 
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
                 MutableHeaders(scope=message)[HEADER] = request_id
                 answered.append(message["status"])
                 self._note(scope, message["status"], time.perf_counter() - started)
+                if changes:
+                    failpoints.at("web.answer.before")
             await send(message)
 
         with logs.about(request_id=request_id):
             try:
+                if changes:
+                    failpoints.at("web.request.before")
                 await self._app(scope, receive, sending)
+                if changes:
+                    failpoints.at("web.answer.after")
             finally:
                 if not answered:
                     self._note(scope, 500, time.perf_counter() - started)

@@ -20,6 +20,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from failing import Failing
+
 from deploy.look import Look
 from deploy.records import BeganRecord
 from deploybot.config import read_configuration, read_settings
@@ -96,7 +98,7 @@ def token_of(person: str) -> str:
 class LeanCompany:
     """Starts the company in a folder and ends it; a context manager.
 
-    `build` is the build's commands, `tests` the end-to-end tests' one, `armed` lets `failpoints.arm` kill workers.
+    `build` is the build's commands, `tests` the end-to-end tests' one; `failing` says what goes wrong, if `armed`.
     `text` is the configuration, `keys` what its targets need of the environment.
     """
 
@@ -143,6 +145,7 @@ class LeanCompany:
             )
             self.clock = Clockwork(now=now, new_id=lambda: secrets.token_hex(6))
             self.inbox = Inbox(self.store, self.people, self.clock)
+            self.failing = Failing(self.folder)
             self.environ = self._environ(config)
             self.pool = self._start_workers()
             stack.callback(self._end, self.pool)
@@ -236,7 +239,7 @@ class LeanCompany:
             "DEPLOYBOT_SECRET_KEY": self._key,
             "DEPLOYBOT_LEASE_SECONDS": str(LEASE_SECONDS),
             "DEPLOYBOT_SWEEP_SECONDS": str(SWEEP_SECONDS),
-            "DEPLOYBOT_FAILPOINT": "1" if self._armed else "",
+            "DEPLOYBOT_FAILPOINT": self.failing.setting if self._armed else "",
             "SLACK_BOT_TOKEN": TOKEN,
             "SLACK_SIGNING_SECRET": "s" * 32,
             "SLACK_API_URL": f"{self.workspace.url}/api/",

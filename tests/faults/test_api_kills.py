@@ -10,7 +10,6 @@ from web_process import PATIENCE, SECRET_KEY, WebProcess, lone_web_process
 
 from deploybot.demo.waiting import until
 from deploybot.events import ApiMessageReceived, QuestionAsked
-from deploybot.failpoints import DIED, arm
 from deploybot.redis_safety import client
 from deploybot.store import RedisStore
 from deploybot.thread import Status
@@ -66,12 +65,12 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
 @pytest.mark.parametrize(
     ("call", "point"),
     [
-        ("", "append:1:before"),
-        ("", "append:1:after"),
-        ("decision", "append:1:after"),
-        ("cancel", "append:1:after"),
-        ("fork", "append:1:after"),
-        ("fork", "append:2:after"),
+        ("", "store.append.before:kill@1"),
+        ("", "store.append.after:kill@1"),
+        ("decision", "store.append.after:kill@1"),
+        ("cancel", "store.append.after:kill@1"),
+        ("fork", "store.append.after:kill@1"),
+        ("fork", "store.append.after:kill@2"),
     ],
 )
 def test_a_call_whose_web_process_died_in_the_middle_is_done_once_when_it_is_sent_again(
@@ -82,11 +81,11 @@ def test_a_call_whose_web_process_died_in_the_middle_is_done_once_when_it_is_sen
     path = f"/api/threads/{thread_id}/{call}" if call else "/api/threads"
     key, body = f"k-{thread_id}", CALLS[call]
 
-    arm(scene.connection, point)
+    scene.web.failing.arm(point)
     lost, _ = scene.web.call("POST", path, body, key=key)
     until(lambda: scene.web.has_died, PATIENCE, "the web process dies")
-    died = int(scene.connection.get(DIED) or 0)
-    arm(scene.connection, "")
+    died = len(scene.web.failing.happened)
+    scene.web.failing.arm()
     scene.web.start()
     answers = [scene.web.call("POST", path, body, key=key) for _ in range(3)]
 

@@ -6,8 +6,6 @@ import pytest
 from faults.lean_company import LeanCompany
 from faults.told_story import ToldStory
 
-from deploybot.failpoints import COUNT
-
 APPENDS = 28
 """How often workers append in one undisturbed story."""
 
@@ -32,7 +30,7 @@ def test_the_story_is_as_long_as_the_kills_below_believe(company: LeanCompany) -
     assert story.wrong() == []
     stored = [event.kind for thread in story.threads() for event in thread.events]
     assert sum(kind not in BY_OTHERS for kind in stored) == APPENDS
-    assert int(company.connection.get(COUNT) or 0) >= APPENDS
+    assert company.failing.visits().counts["store.append.before"] >= APPENDS
 
 
 @pytest.mark.parametrize(
@@ -48,7 +46,7 @@ def test_the_story_ends_well_with_a_worker_killed_at_any_append(
 ) -> None:
     story = ToldStory(company)
 
-    story.play(f"append:{number}:{when}")
+    story.play(f"store.append.{when}:power@{number}")
 
     assert story.died == 1
     assert story.wrong() == []

@@ -8,7 +8,6 @@ from oracle import violations
 
 from deploybot.approvals import ApprovalRequest
 from deploybot.events import ApprovalDenied, BranchUpdated, Finished, TestsPassed
-from deploybot.failpoints import DIED, arm
 from deploybot.inbox import Answer
 from deploybot.outbound.slack_fate import FINAL
 from deploybot.outbox import tellings
@@ -29,7 +28,7 @@ class ToldStory:
     def play(self, point: str = "") -> None:
         """Play it to its end; a worker dies at `point`, if it comes that far."""
         company = self.company
-        arm(company.connection, point)
+        company.failing.arm(point)
         before = company.repository.head()
         self.sha = company.repository.merge_good(now())
         self.pipeline = thread_id_for("github", "shop", "refs/heads/main", self.sha)
@@ -52,7 +51,7 @@ class ToldStory:
 
     @property
     def died(self) -> int:
-        return int(self.company.connection.get(DIED) or 0)
+        return len(self.company.failing.happened)
 
     def threads(self) -> Iterator[Thread]:
         for name in (self.pipeline, self.deploy):

@@ -108,7 +108,7 @@ def test_whatever_is_wrong_says_what_and_how_to_mend_it(here: Installation) -> N
     here.change('path = "shop.git"', 'path = "elsewhere.git"')
     here.change('slack = "U0ANN"', 'slack = "@ann"')
 
-    found = [one for one in here.found(DEPLOYBOT_FAILPOINT="1") if one.verdict == "wrong"]
+    found = [one for one in here.found(DEPLOYBOT_FAILPOINT="mail.*:kill") if one.verdict == "wrong"]
 
     assert len(found) == 3
     assert all(one.what.endswith(".") and one.mend for one in found)
