@@ -35,8 +35,10 @@ from deploybot.events import (
     Message,
     Paused,
     Resumed,
+    SlackMessageReceived,
 )
 from deploybot.ports import Clockwork, Operation, People, Store
+from deploybot.questions import read_answer
 from deploybot.stopping import SERVICE, Wish
 from deploybot.thread import Status, Thread, thread_id_for
 
@@ -122,13 +124,15 @@ class Inbox:
         """Store an event once; a delivery heard before changes nothing.
 
         A message that says nothing but stop stops what was approved, or runs, if its sender may.
+        What is written in Slack below an open question is its answer, if it fits.
         Raises IllegalEventError when it cannot happen to the thread as it stands.
         """
         thread = self._store.load(thread_id)
         for _ in range(TRIES):
             also = stopping.said(thread, event, self._people) if isinstance(event, Message) else ()
+            heard = _as_an_answer(thread, event)
             try:
-                return self._store.append(thread, event, *also, dedupe=dedupe, aliases=aliases)
+                return self._store.append(thread, heard, *also, dedupe=dedupe, aliases=aliases)
             except DuplicateError as error:
                 return self._store.load(error.thread)
             except ConflictError:
@@ -394,6 +398,23 @@ class Inbox:
             channel=answer.channel,
             feedback=answer.comment,
         )
+
+
+def _as_an_answer(thread: Thread, event: Event) -> Event:
+    """Return what is written below an open question as its answer, if it is one; else the event."""
+    question = thread.standing.question
+    if question is None or not isinstance(event, SlackMessageReceived):
+        return event
+    answer = read_answer(question, event.text)
+    if answer is None:
+        return event
+    return Answered(
+        at=event.at,
+        by=event.by,
+        delivery=event.delivery,
+        question_id=question.question_id,
+        answer=answer,
+    )
 
 
 def _was_heard(thread: Thread, delivery: str) -> bool:

@@ -72,6 +72,8 @@ class _Reel:
     told: dict[str, Telling] = field(default_factory=dict)
     quiet: bool = False
     """Whether what goes well is said in the opening alone: nobody has written here."""
+    people: tuple[str, ...] = ()
+    """Who is concerned, the nearest first: whoever spoke last, and those it is done for."""
 
     def tell(self, telling: Telling) -> None:
         self.told[telling.key] = telling
@@ -88,6 +90,16 @@ class _Reel:
                 self.told[key] = replace(telling, state=CardState.CLOSED, by=by, at=at)
             if isinstance(telling, Asked) and telling.answer is None and not telling.closed:
                 self.told[key] = replace(telling, closed=True, by=by)
+
+    def spoke(self, *people: str) -> None:
+        """Keep who is concerned now, before those who were."""
+        self.people = tuple(dict.fromkeys((*people, *self.people)))
+
+    def answered_in_words(self, by: str, text: str) -> None:
+        """Take what somebody wrote for their answer to the open question, in words of their own."""
+        for key, telling in self.told.items():
+            if isinstance(telling, Asked) and telling.answer is None and not telling.closed:
+                self.told[key] = replace(telling, answer=text, by=by)
 
     def pass_on(self, telling: Said) -> None:
         """Say what goes well, or how it ended: in the opening, and aloud where people wrote."""
@@ -137,9 +149,11 @@ def _about_the_thread(reel: _Reel, seq: int, event: Event) -> None:  # noqa: C90
             reel.tell(Opening("opening", text))
         case BranchUpdated(branch=branch, after=sha, subject=subject):
             reel.close_open(event.by, event.at)
+            reel.spoke(event.pusher)
             reel.quiet = True
             reel.tell(Opening("opening", f"{branch} is now at {sha[:7]}\n{subject}"))
         case HandedOver(from_thread=origin, text=text, agent=agent):
+            reel.spoke(*event.requesters)
             if origin:
                 reel.tell(Opening("opening", text[:1].upper() + text[1:]))
             else:
@@ -152,8 +166,9 @@ def _about_the_thread(reel: _Reel, seq: int, event: Event) -> None:  # noqa: C90
             reel.opening_line(f"{line}.")
             reel.tell(Said(key, f"{line}: {summary}.", "bad", detail=tail))
         case QuestionAsked():
-            reel.tell(Asked(f"question:{event.question_id}", event))
+            reel.tell(Asked(f"question:{event.question_id}", event, reel.people))
         case Answered(question_id=question_id, answer=answer):
+            reel.spoke(event.by)
             asked = reel.told.get(f"question:{question_id}")
             if isinstance(asked, Asked):
                 reel.tell(replace(asked, answer=answer, by=event.by))
@@ -169,7 +184,7 @@ def _about_the_thread(reel: _Reel, seq: int, event: Event) -> None:  # noqa: C90
             reel.close_open(event.by, event.at)
             reel.tell(Said(key, f"Cancelled; nothing more will start. {reason}".strip()))
         case Escalated(reason=reason):
-            reel.tell(Said(key, reason, "warning"))
+            reel.tell(Said(key, reason, "warning", mention=reel.people[:1]))
         case Forked(from_thread=origin, length=length):
             text = f"forked from thread {origin} after its first {length} events"
             reel.tell(Opening("opening", text, by=event.by))
@@ -184,6 +199,8 @@ def _about_the_thread(reel: _Reel, seq: int, event: Event) -> None:  # noqa: C90
 
 
 def _heard(reel: _Reel, seq: int, event: Message) -> None:
+    reel.answered_in_words(event.by, event.text)
+    reel.spoke(event.by)
     reel.close_open(event.by, event.at)
     reel.quiet = False
     if seq == 1 and not isinstance(event, SlackMessageReceived):
@@ -206,6 +223,7 @@ def _about_requests(reel: _Reel, event: Event) -> None:
                 state = approved if enough else CardState.OPEN
                 reel.card(request_id, grants=grants, state=state, at=event.at)
         case ApprovalDenied(request_id=request_id, feedback=feedback):
+            reel.spoke(event.by)
             reel.card(request_id, state=CardState.DENIED, by=event.by, at=event.at, note=feedback)
         case ApprovalExpired(request_id=request_id):
             reel.card(request_id, state=CardState.EXPIRED, at=event.at)

@@ -118,6 +118,8 @@ class Asked(Telling):
     """A question through its life."""
 
     question: QuestionAsked
+    to: tuple[str, ...] = ()
+    """Who is to answer it, the nearest first: whoever spoke last, then those it is done for."""
     answer: str | None = None
     by: str = ""
     closed: bool = False

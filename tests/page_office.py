@@ -62,7 +62,7 @@ class PageOffice:
                 **environ,
             }
         )
-        built = build_bot(settings, Configuration(catalog=self.story.table))
+        built = build_bot(settings, self.described())
         story = self.story
         self.bot: Bot = replace(
             built,
@@ -72,6 +72,10 @@ class PageOffice:
             inbox=story.inbox,
             deployer=story.deployer,
         )
+
+    def described(self) -> Configuration:
+        """Return what the bot's file says."""
+        return Configuration(catalog=self.story.table)
 
     def app(self) -> FastAPI:
         """Return the web process's app; it is made anew when the bot was changed."""

@@ -12,8 +12,6 @@ from deploybot.cli.answering import (
     answered,
     confirmations,
     decision,
-    read_answer,
-    what_fits,
 )
 from deploybot.cli.client import Client, Json, RefusedError, thread_path
 from deploybot.cli.exits import Exit
@@ -22,6 +20,7 @@ from deploybot.cli.terminal import Terminal, harmless
 from deploybot.cli.watching import Manner, Watch, show_events
 from deploybot.errors import CallerError, ConfigError
 from deploybot.phrases import changes
+from deploybot.questions import read_answer, what_fits
 from deploybot.thread import Status
 
 DIGITS = 8

@@ -10,6 +10,7 @@ from deploybot.cli.client import Client, Json, RefusedError, thread_path
 from deploybot.cli.following import Mirror
 from deploybot.cli.terminal import Terminal, one_line
 from deploybot.events import QuestionAsked
+from deploybot.questions import read_answer, what_fits
 
 YES = ("y", "yes")
 NO = ("n", "no")
@@ -163,31 +164,5 @@ def decision(request: ApprovalRequest, *, approved: bool, comment: str) -> Json:
 
 def answered(question: QuestionAsked, answer: str) -> Json:
     """Return an answer to exactly this question."""
-    approved = question.format != "yes_no" or answer == "yes"
+    approved = not (question.format == "yes_no" and answer.startswith("No"))
     return {"request": question.question_id, "approved": approved, "comment": answer}
-
-
-def read_answer(question: QuestionAsked, text: str) -> str | None:
-    """Return what was answered: yes or no, one of the choices, any words; None if it does not fit."""
-    folded = text.casefold()
-    match question.format:
-        case "yes_no":
-            return "yes" if folded in YES else "no" if folded in NO else None
-        case "multiple_choice" if question.choices:
-            if text.isdecimal() and 1 <= int(text) <= len(question.choices):
-                return question.choices[int(text) - 1]
-            fitting = (choice for choice in question.choices if choice.casefold() == folded)
-            return next(fitting, None)
-        case _:
-            return text or None
-
-
-def what_fits(question: QuestionAsked) -> str:
-    """Say what may be answered."""
-    match question.format:
-        case "yes_no":
-            return "yes or no"
-        case "multiple_choice" if question.choices:
-            return f"a number from 1 to {len(question.choices)}, or its words"
-        case _:
-            return "your answer"

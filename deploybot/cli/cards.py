@@ -14,6 +14,7 @@ from deploybot.approvals import ApprovalRequest
 from deploybot.cli.terminal import harmless, one_line
 from deploybot.events import QuestionAsked
 from deploybot.phrases import change, changes, duration
+from deploybot.questions import choices_of
 
 COMMITS = 20
 """How many commits a card lists; `show --json` has all that the plan holds."""
@@ -39,8 +40,13 @@ def card(request: ApprovalRequest, now: datetime, approved_by: tuple[str, ...] =
 def question(asked: QuestionAsked) -> Panel:
     """Return an open question, and what may be answered."""
     rows = [("", Text(harmless(asked.question), style="bold"))]
+    if asked.urgency != "low":
+        soon = asked.urgency == "medium"
+        rows.append(
+            _fact("", "please answer soon" if soon else "urgent", "yellow" if soon else "red")
+        )
     rows += [("", Text(harmless(line))) for line in asked.context.splitlines()]
-    rows += [_fact(f"{number}", choice) for number, choice in enumerate(asked.choices, start=1)]
+    rows += [_fact(f"{number}", choice) for number, choice in enumerate(choices_of(asked), start=1)]
     return _framed(rows)
 
 

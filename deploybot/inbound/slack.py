@@ -10,12 +10,14 @@ from datetime import datetime
 
 from deploybot.events import SlackMessageReceived
 from deploybot.inbound.slack_buttons import (
+    ANSWER,
     APPROVE,
     CHOOSE,
     DENIAL,
     DENY,
     IT_FAILED,
     IT_IS_LIVE,
+    QUESTION,
     STOP,
     WORDS,
     Reference,
@@ -95,6 +97,20 @@ class Chosen:
     delivery: str
 
 
+@dataclass(frozen=True)
+class Answering:
+    """Somebody's answer to a question in words of their own; none yet when the dialog is to open."""
+
+    thread: str
+    question_id: str
+    words: str
+    by: str
+    user: str
+    delivery: str
+    channel: str = ""
+    trigger: str = ""
+
+
 def read_message(payload: Json, home: Home, people: People, now: datetime) -> Words | Ignored:
     """Return what somebody said, or why it is of no concern.
 
@@ -136,7 +152,9 @@ def read_message(payload: Json, home: Home, people: People, now: datetime) -> Wo
     )
 
 
-def read_click(payload: Json, people: People) -> Pressed | Stopping | Chosen | Settling | Ignored:
+def read_click(  # noqa: PLR0911 - a case a button
+    payload: Json, people: People
+) -> Pressed | Stopping | Chosen | Answering | Settling | Ignored:
     """Return which button was pressed on what; raises InboundError (400) when it is garbled."""
     click = parsed(Click, payload)
     action, where, user = click.actions[0], click.container, click.user.id
@@ -148,6 +166,11 @@ def read_click(payload: Json, people: People) -> Pressed | Stopping | Chosen | S
     by = people.by_slack(user)
     if action.action_id.partition(":")[0] == CHOOSE:
         return _chosen(action, by, user, delivery)
+    if action.action_id == ANSWER:
+        asked = chosen_block(action.block_id)
+        if asked is None:
+            return Ignored("no such question")
+        return Answering(*asked, "", by, user, delivery, where.channel_id, click.trigger_id)
     if action.action_id not in {APPROVE, DENY, STOP, IT_IS_LIVE, IT_FAILED}:
         return Ignored("no such button")
     about = Reference.loads(action.value)
@@ -193,6 +216,25 @@ def read_denial(payload: Json, people: People) -> Answer:
         by=people.by_slack(user),
         channel="slack",
         address=user,
+        delivery=f"slack:view:{sent.view.id}:{sent.view.hash}",
+    )
+
+
+def read_answer(payload: Json, people: People) -> Answering:
+    """Return the answer that the dialog was sent with; its words may be blank.
+
+    Raises InboundError (400) when the dialog is not ours.
+    """
+    sent = parsed(Submission, payload)
+    asked = chosen_block(sent.view.private_metadata)
+    if asked is None:
+        raise unreadable("no question is named")
+    given = sent.view.state.values.get(QUESTION, {}).get(WORDS)
+    return Answering(
+        *asked,
+        words=(given.value or "").strip() if given else "",
+        by=people.by_slack(sent.user.id),
+        user=sent.user.id,
         delivery=f"slack:view:{sent.view.id}:{sent.view.hash}",
     )
 

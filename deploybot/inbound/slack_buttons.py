@@ -11,13 +11,17 @@ DENY = "deny"
 STOP = "stop"
 CHOOSE = "choose"
 """Action ids; one of a row of choices is `choose:<index>`."""
+ANSWER = "answer_in_words"
+"""Action id of the button that opens the dialog for an answer in words."""
 IT_IS_LIVE = "it_is_live"
 IT_FAILED = "it_failed"
 """Action ids of a card whose outcome is not known."""
 DENIAL = "denial"
 """Callback id of the dialog that asks why, and block id of its one input."""
+QUESTION = "question"
+"""Callback id of the dialog that takes an answer in words, and block id of its one input."""
 WORDS = "words"
-"""Action id of that input."""
+"""Action id of the one input of a dialog."""
 
 
 class Reference(BaseModel):

@@ -119,7 +119,7 @@ def _said(said: Said, look: Look) -> list[Json]:
     parts = _paragraphs(cut(_TONES.get(said.tone, "") + clean(said.text), 2800))
     noticed: list[Json] = []
     for name in said.mention:
-        user = slack.get(name)
+        user = slack.get(name) or (name.partition(":")[2] if name.startswith("slack:") else "")
         noticed += [words(" "), person(user) if user else words(f"@{look.people.name(name)}")]
     if parts[-1]["type"] == "rich_text_section":
         parts[-1]["elements"] += noticed

@@ -1,26 +1,32 @@
 """A question to people in Slack, through its life; requests for approval are `slack_card`'s."""
 
+from collections.abc import Iterator
+
 from deploybot.events import QuestionAsked
-from deploybot.inbound.slack_buttons import CHOOSE, choice_block
-from deploybot.outbound.slack_rich import Json, quote, rich, section, words
+from deploybot.inbound.slack_buttons import (
+    ANSWER,
+    CHOOSE,
+    QUESTION,
+    WORDS,
+    choice_block,
+)
+from deploybot.outbound.slack_rich import Json, person, quote, rich, section, words
 from deploybot.outbound.slack_text import escape, line, unsigned
 from deploybot.ports import People
+from deploybot.questions import choices_of
 from deploybot.telling import Asked
 
 BUTTONS = 5
 """Up to this many choices are buttons; more make a menu."""
-CHOICES = 100
-
-
-def choices_of(question: QuestionAsked) -> tuple[str, ...]:
-    """Return what can be chosen, in the order shown: the index is what a click brings back."""
-    match question.format:
-        case "yes_no":
-            return ("Yes", "No")
-        case "multiple_choice":
-            return question.choices[:CHOICES]
-        case _:
-            return ()
+GROUP = 100
+"""Slack's most for one group of a menu."""
+CHOICES = 1000
+"""More are chosen by writing them."""
+LABEL = 75
+"""Slack's longest label of a button or an option."""
+LISTED = 25
+"""Up to this many choices whose labels are cut are written out above."""
+URGENCY = {"high": "Urgent: this waits for an answer.", "medium": "Please answer soon.", "low": ""}
 
 
 def question_text(asked: Asked) -> str:
@@ -31,37 +37,87 @@ def question_text(asked: Asked) -> str:
 def question_blocks(asked: Asked, people: People, thread: str) -> list[Json]:
     """Return the blocks: the question, and its buttons for as long as it is open."""
     question = asked.question
-    mark = "❗ " if question.urgency == "high" else ""
-    parts = [section(words(f"{mark}{unsigned(question.question)}", bold=True))]
+    is_open = asked.answer is None and not asked.closed
+    parts = [section(*_headline(asked, people, is_open=is_open))]
     if question.context:
         parts.append(section(words(unsigned(question.context))))
+    choices = choices_of(question)[:CHOICES]
+    labels = [line(unsigned(choice), LABEL) or "…" for choice in choices]
+    if is_open and len(choices) <= LISTED and any(label.endswith("…") for label in labels):
+        parts += [section(words(f"{n}. {unsigned(one)}", 300)) for n, one in enumerate(choices, 1)]
     blocks = [rich(*parts)]
     if asked.answer is not None:
         by = section(words(f"✅ {people.name(asked.by)} answered:"))
         return [*blocks, rich(by, quote(asked.answer))]
     if asked.closed:
         return [*blocks, _small(f"Closed by {people.name(asked.by)}: no answer is needed now.")]
-    choices = choices_of(question)
-    if not choices:
-        return [*blocks, _small("Reply in this thread to answer.")]
-    return [*blocks, _choices(thread, question, choices), _small("Or reply in this thread.")]
+    how = "Or reply in this thread."
+    buttons = _choices(labels) if choices else [_button(ANSWER, "Answer…", "words")]
+    said = " ".join(part for part in (URGENCY[question.urgency], how) if part)
+    block = {"type": "actions", "block_id": choice_block(thread, question.question_id)}
+    return [*blocks, block | {"elements": buttons}, _small(said)]
 
 
-def _choices(thread: str, question: QuestionAsked, choices: tuple[str, ...]) -> Json:
-    labels = [_plain(line(unsigned(choice), 75) or "…") for choice in choices]
-    elements: list[Json] = [
-        {"type": "button", "action_id": f"{CHOOSE}:{index}", "text": label, "value": str(index)}
-        for index, label in enumerate(labels)
-    ]
-    if len(choices) > BUTTONS:
-        options = [{"text": label, "value": str(index)} for index, label in enumerate(labels)]
-        menu = {"type": "static_select", "action_id": CHOOSE, "options": options}
-        elements = [menu | {"placeholder": _plain("Choose…")}]
+def answer_dialog(thread: str, question: QuestionAsked) -> Json:
+    """Return the view in which a question is answered in words."""
+    parts = [section(words(unsigned(question.question), 2000, bold=True))]
+    if question.context:
+        parts.append(section(words(unsigned(question.context))))
     return {
-        "type": "actions",
-        "block_id": choice_block(thread, question.question_id),
-        "elements": elements,
+        "type": "modal",
+        "callback_id": QUESTION,
+        "private_metadata": choice_block(thread, question.question_id),
+        "title": _plain("Answer"),
+        "submit": _plain("Answer"),
+        "close": _plain("Cancel"),
+        "blocks": [
+            rich(*parts),
+            {
+                "type": "input",
+                "block_id": QUESTION,
+                "label": _plain("Your answer"),
+                "hint": _plain("deploybot reads it and goes on."),
+                "element": {
+                    "type": "plain_text_input",
+                    "action_id": WORDS,
+                    "multiline": True,
+                    "max_length": 2000,
+                    "focus_on_load": True,
+                },
+            },
+        ],
     }
+
+
+def _headline(asked: Asked, people: People, *, is_open: bool) -> Iterator[Json]:
+    """Yield the question; an urgent one calls who is to answer it."""
+    question = asked.question
+    mark = "❗ " if question.urgency == "high" else ""
+    yield words(f"{mark}{unsigned(question.question)}", bold=True)
+    found = (people.get(one) for one in asked.to) if mark and is_open else ()
+    known = next((one for one in found if one), None)
+    if known:
+        yield words(" ")
+        yield person(known.slack) if known.slack else words(f"@{known.name}")
+
+
+def _choices(labels: list[str]) -> list[Json]:
+    if len(labels) <= BUTTONS:
+        return [_button(f"{CHOOSE}:{n}", label, str(n)) for n, label in enumerate(labels)]
+    options = [{"text": _plain(label), "value": str(n)} for n, label in enumerate(labels)]
+    menu: Json = {"type": "static_select", "action_id": CHOOSE, "placeholder": _plain("Choose…")}
+    if len(options) <= GROUP:
+        return [menu | {"options": options}]
+    groups = [options[start : start + GROUP] for start in range(0, len(options), GROUP)]
+    named = [
+        {"label": _plain(f"{n * GROUP + 1} to {n * GROUP + len(group)}"), "options": group}
+        for n, group in enumerate(groups)
+    ]
+    return [menu | {"option_groups": named}]
+
+
+def _button(action: str, label: str, value: str) -> Json:
+    return {"type": "button", "action_id": action, "text": _plain(label), "value": value}
 
 
 def _plain(text: str) -> Json:

@@ -16,12 +16,14 @@ from slack_sdk import WebClient
 
 from deploybot.errors import CallerError, InboundError, OperatorError
 from deploybot.inbound.slack_buttons import (
+    ANSWER,
     APPROVE,
     CHOOSE,
     DENIAL,
     DENY,
     IT_FAILED,
     IT_IS_LIVE,
+    QUESTION,
     STOP,
 )
 from deploybot.inbound.slack_payloads import Json, read_body
@@ -119,11 +121,18 @@ def bolt_app(door: SlackDoor, desk: SlackDesk) -> App:
             return ack(response_action="errors", errors={DENIAL: refused})
         return ack()
 
+    def answered(body: Json, ack: Ack) -> BoltResponse:
+        refused = desk.answer(body)
+        if refused:
+            return ack(response_action="errors", errors={QUESTION: refused})
+        return ack()
+
     app.event("app_mention")(heard)
     app.event("message")(heard)
-    buttons = f"{APPROVE}|{DENY}|{STOP}|{IT_IS_LIVE}|{IT_FAILED}"
+    buttons = f"{APPROVE}|{DENY}|{STOP}|{IT_IS_LIVE}|{IT_FAILED}|{ANSWER}"
     app.action(re.compile(f"^({buttons}|{CHOOSE}(:.*)?)$"))(pressed)
     app.view(DENIAL)(sent_off)
+    app.view(QUESTION)(answered)
     app.error(_failed)
     return app
 

@@ -12,23 +12,27 @@ from deploybot.answers import judge
 from deploybot.errors import IllegalEventError, NotAllowedError
 from deploybot.events import AnswerRefused, QuestionAsked
 from deploybot.inbound.slack import (
+    Answering,
     Chosen,
     Ignored,
     Pressed,
     Stopping,
+    read_answer,
     read_click,
     read_denial,
     read_message,
 )
 from deploybot.inbound.slack_payloads import Home, Json, check_home
-from deploybot.inbox import Answer, Inbox, Settling
+from deploybot.inbox import Inbox, Settling
 from deploybot.outbound.slack_calls import UNREACHED
 from deploybot.outbound.slack_dialog import denial
-from deploybot.outbound.slack_question import choices_of
+from deploybot.outbound.slack_question import answer_dialog
 from deploybot.outbound.slack_text import escape
 from deploybot.ports import People, Store
+from deploybot.questions import choices_of
 from deploybot.thread import Status
 
+SILENT_ANSWER = "Write your answer; nothing was answered yet."
 SILENT_DENIAL = "Say what should happen instead; nothing was denied yet."
 
 OVER = "This has ended already, so nothing was stopped. Its card says what is live."
@@ -36,6 +40,7 @@ UNOPENED = (
     "The dialog did not open, so nothing was denied. Write in the thread what should happen "
     "instead: that closes this request, too."
 )
+UNOPENED_ANSWER = "The dialog did not open, so nothing was answered. Write your answer in the thread: that counts, too."
 UNOPENED_STOP = "The dialog did not open, so nothing was stopped. Write “stop” in the thread: that stops it, too."
 
 _LOG = logging.getLogger(__name__)
@@ -81,6 +86,8 @@ class SlackDesk:
                 self._stop(stopping)
             case Chosen() as chosen:
                 self._choose(chosen)
+            case Answering() as answering:
+                self._ask_for_words(answering)
             case Settling() as settling:
                 self.inbox.settle(settling)
             case Ignored():
@@ -94,8 +101,49 @@ class SlackDesk:
             return SILENT_DENIAL
         receipt = self.inbox.answer(answer)
         if receipt.reason_code == "duplicate":
-            return self._refused_before(answer)
+            return self._refused_before(answer.thread, answer.delivery)
         return "" if receipt.accepted else receipt.text
+
+    def answer(self, payload: Json) -> str:
+        """Store an answer in words, and return "" or, in words for the dialog, why it does not count."""
+        check_home(payload, self.home)
+        given = read_answer(payload, self.people)
+        return self._answered(given) if given.words else SILENT_ANSWER
+
+    def _answered(self, given: Answering) -> str:
+        receipt = self.inbox.answer_question(
+            given.thread,
+            given.question_id,
+            given.words,
+            by=given.by,
+            delivery=given.delivery,
+            channel="slack",
+            address=given.user,
+        )
+        if receipt.reason_code == "duplicate":
+            return self._refused_before(given.thread, given.delivery)
+        return "" if receipt.accepted else receipt.text
+
+    def _ask_for_words(self, answering: Answering) -> None:
+        """Open the dialog for an answer; whoever comes too late is told so."""
+        thread = self.store.load(answering.thread)
+        question = thread.standing.question
+        if not thread.events:
+            return
+        if question is None or question.question_id != answering.question_id:
+            self._answered(answering)  # refused on record, and told privately by the outbox
+            return
+        self._open(answering.trigger, answer_dialog(answering.thread, question), answering)
+
+    def _open(self, trigger: str, view: Json, about: Answering) -> None:
+        try:
+            self.client.views_open(trigger_id=trigger, view=view)
+        except UNREACHED as error:
+            _LOG.warning(
+                "dialog did not open", extra={"action": "answer", "thread_id": about.thread}
+            )
+            if isinstance(error, SlackApiError):
+                self._whisper(about.channel, about.user, UNOPENED_ANSWER)
 
     def _asked_why(self, pressed: Pressed) -> bool:
         """Open the dialog; False when the person's no would not count anyway."""
@@ -157,9 +205,9 @@ class SlackDesk:
                         address=chosen.user,
                     )
 
-    def _refused_before(self, answer: Answer) -> str:
+    def _refused_before(self, thread: str, delivery: str) -> str:
         """Return what this very dialog was refused with when it was first sent off, if it was."""
-        for event in self.store.load(answer.thread).events:
-            if isinstance(event, AnswerRefused) and event.delivery == answer.delivery:
+        for event in self.store.load(thread).events:
+            if isinstance(event, AnswerRefused) and event.delivery == delivery:
                 return event.text
         return ""

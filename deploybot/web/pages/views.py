@@ -3,6 +3,7 @@
 from starlette.responses import Response
 
 from deploybot.events import ApprovalRequested, DeployStarted, Event
+from deploybot.questions import choices_of
 from deploybot.thread import Status, Thread
 from deploybot.web.pages.cards import CardView, card, open_card, request_in
 from deploybot.web.pages.desk import Desk
@@ -37,6 +38,7 @@ def thread_page(
         below=label(standing.status) if standing.paused else None,
         card=_view(desk, visitor, thread, request.id) if request else None,
         question=standing.question,
+        choices=choices_of(standing.question) if standing.question else (),
         span=span(thread.events, people, before),
         choosers=choosers(thread.events),
         moves=moves(thread),

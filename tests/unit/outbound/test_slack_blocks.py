@@ -1,4 +1,5 @@
 import json
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from itertools import count
@@ -14,10 +15,11 @@ from slack_sdk.models.views import View
 
 from deploybot.approvals import ApprovalRequest, Grant, Rule
 from deploybot.demo.workspace.blocks import checked, checked_view
-from deploybot.inbound.slack_buttons import APPROVE, DENY, STOP, Reference
+from deploybot.inbound.slack_buttons import APPROVE, DENY, STOP, Reference, chosen_block
 from deploybot.outbound.slack_blocks import BLOCKS, Drawing, Look, draw
 from deploybot.outbound.slack_card import detail_blocks
 from deploybot.outbound.slack_dialog import denial
+from deploybot.outbound.slack_question import answer_dialog
 from deploybot.telling import Asked, CardState, Opening, Said, Shown, Telling
 
 LONG = "x" * 5000
@@ -435,7 +437,7 @@ def test_the_dialog_is_one_that_slack_takes_and_shows_what_is_denied(words: str)
 @pytest.mark.parametrize(
     ("telling", "actions"),
     [
-        (question(), []),
+        (question(), ["answer_in_words"]),
         (question(NASTY, format="yes_no"), ["choose:0", "choose:1"]),
         (
             question(format="multiple_choice", choices=tuple("abcde")),
@@ -443,13 +445,44 @@ def test_the_dialog_is_one_that_slack_takes_and_shows_what_is_denied(words: str)
         ),
         (question(format="multiple_choice", choices=tuple("abcdef")), ["choose"]),
         (question(format="multiple_choice", choices=(LONG, "", NASTY) * 60), ["choose"]),
-        (question(LONG, urgency="high"), []),
+        (question(format="multiple_choice", choices=tuple(map(str, range(1200)))), ["choose"]),
+        (question(LONG, urgency="high"), ["answer_in_words"]),
         (question(format="yes_no", answer="Yes", by="ann"), []),
         (question(format="yes_no", closed=True, by="ann"), []),
     ],
 )
 def test_a_question_has_its_choices_while_it_is_open(telling: Asked, actions: list[str]) -> None:
     assert _buttons(_drawn(telling)) == actions
+
+
+@pytest.mark.parametrize("words", ["Why?", NASTY, LONG])
+def test_the_dialog_for_an_answer_is_one_that_slack_takes(words: str) -> None:
+    ids = count()
+    view = answer_dialog("t1", question(words).question)
+
+    checked_view(json.loads(json.dumps(view)), "modal", lambda: f"b{next(ids)}")
+    View(**json.loads(json.dumps(view))).validate_json()
+    assert chosen_block(view["private_metadata"]) == ("t1", "q1")
+
+
+def test_only_an_urgent_question_calls_who_is_to_answer_it_and_only_one() -> None:
+    def called(telling: Asked) -> list[str]:
+        return re.findall(r'"user_id": "(\w+)"', json.dumps(_drawn(telling).blocks))
+
+    who = ("github:nobody", "ann", "ben")
+
+    assert called(question(to=who, urgency="high")) == ["U0ANN"]
+    assert called(question(to=who, urgency="medium")) == []
+    assert called(question(to=who, urgency="high", answer="so", by="ben")) == []
+    assert "Urgent" in _words(_drawn(question(urgency="high")))
+
+
+def test_choices_that_are_cut_on_their_buttons_are_written_out_above() -> None:
+    long = "deploy the backend, and then the frontend, and then look at it for a while, and go on"
+
+    drawing = _drawn(question(format="multiple_choice", choices=("stop", long)))
+
+    assert f"2. {long}" in _words(drawing)
 
 
 def test_an_answered_question_shows_the_answer() -> None:

@@ -274,6 +274,22 @@ def test_a_question_is_answered_by_its_button(office):
     assert office.story.thread.events[-1].answer == "<b>frontend</b>"
 
 
+def test_many_choices_are_a_list_to_choose_from_and_urgency_is_said(office):
+    choices = tuple(f"service {number}" for number in range(1, 9))
+    question = RequestHumanInput(
+        question="Which one?", format="multiple_choice", choices=choices, urgency="high"
+    )
+    office.story.model_will(question).person_says("deploy it")
+    ann, page = office.browser("ann"), f"/threads/{office.story.thread_id}"
+    shown = ann.get(page).text
+
+    ann.sends(page, f"{page}/answer", answer="service 8")
+
+    assert shown.count("<option") == 9
+    assert "Urgent" in shown
+    assert office.story.thread.events[-1].answer == "service 8"
+
+
 def test_a_thread_is_paused_resumed_and_cancelled(office):
     thread = office.asks_for_approval()
     ann, page = office.browser("ann"), f"/threads/{thread.id}"
