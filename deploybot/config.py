@@ -69,6 +69,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("DEPLOYBOT_SIGN_IN_BY_CHOICE", "", "1 to let whoever opens the pages choose who they are: for the demo, and refused where another machine could open them"),
     Setting("SLACK_BOT_TOKEN", "", "xoxb-…, from your Slack app's page, OAuth & Permissions", is_secret=True),
     Setting("SLACK_SIGNING_SECRET", "", "from your Slack app's page, Basic Information; two, separated by a comma, while you rotate it", is_secret=True),
+    Setting("SLACK_APP_TOKEN", "", "xapp-…, from your Slack app's page, Basic Information, App-Level Tokens, with the scope connections:write; the workers then connect to Slack by Socket Mode, so that Slack need not reach you", is_secret=True),
     Setting("SLACK_CLIENT_ID", "", "from your Slack app's page, Basic Information; with the secret, people sign in to the pages with Slack"),
     Setting("SLACK_CLIENT_SECRET", "", "from your Slack app's page, Basic Information", is_secret=True),
     Setting("SLACK_API_URL", "https://slack.com/api/", "the Web API; another one for tests and the demo"),
@@ -167,6 +168,7 @@ class Settings:
     sign_in_by_choice: bool
     slack_bot_token: SecretStr
     slack_signing_secrets: tuple[SecretStr, ...]
+    slack_app_token: SecretStr
     slack_client_id: str
     slack_client_secret: SecretStr
     slack_api_url: str
@@ -207,6 +209,8 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
     if bool(text("SLACK_CLIENT_ID")) != bool(text("SLACK_CLIENT_SECRET")):
         lacking = "SLACK_CLIENT_SECRET" if text("SLACK_CLIENT_ID") else "SLACK_CLIENT_ID"
         raise _wrong(lacking, "it is not set, though the other half of Slack's sign-in is")
+    if text("SLACK_APP_TOKEN") and not text("SLACK_BOT_TOKEN"):
+        raise _wrong("SLACK_BOT_TOKEN", "it is not set, though SLACK_APP_TOKEN is")
     has_model = bool(text("OPENAI_API_KEY") or text("OPENAI_BASE_URL"))
     models = tuple(part.strip() for part in text("OPENAI_MODEL").split(",") if part.strip())
     return Settings(
@@ -243,6 +247,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         sign_in_by_choice=_by_choice(text),
         slack_bot_token=SecretStr(text("SLACK_BOT_TOKEN")),
         slack_signing_secrets=several("SLACK_SIGNING_SECRET"),
+        slack_app_token=SecretStr(text("SLACK_APP_TOKEN")),
         slack_client_id=text("SLACK_CLIENT_ID"),
         slack_client_secret=SecretStr(text("SLACK_CLIENT_SECRET")),
         slack_api_url=_address("SLACK_API_URL", text, ("http", "https")),

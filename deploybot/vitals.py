@@ -18,12 +18,15 @@ from rq.worker_registration import WORKERS_BY_QUEUE_KEY
 from deploybot.models.spending import ACCOUNTS
 from deploybot.models.tally import key_of
 from deploybot.operations import HOLDS, OPERATIONS
-from deploybot.queue import CLOCK_SEEN, QUEUES
+from deploybot.queue import CLOCK_SEEN, PREFIX, QUEUES
 from deploybot.store import status_key
 from deploybot.thread import Status
 
 NAMES = tuple(dict.fromkeys(QUEUES.values()))
 _MICROSECONDS = 1_000_000
+LISTENING_SECONDS = 30
+LISTENING = f"{PREFIX}slack:listening"
+"""There as long as some process is connected to Slack by Socket Mode, and a little longer."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,8 @@ class Vitals:
     """Since the clock last ticked; None when it never did."""
     running: int
     holds: int
+    listens: bool = False
+    """Whether a process is connected to Slack by Socket Mode."""
     spent: Mapping[tuple[str, str], int] = field(default_factory=dict)
     """("hour" or "day", "calls" or "tokens") → what models have used."""
 
@@ -60,6 +65,7 @@ def look(connection: redis.Redis) -> Vitals:
         pipe.get(CLOCK_SEEN)
         pipe.hlen(OPERATIONS)
         pipe.hlen(HOLDS)
+        pipe.exists(LISTENING)
         pipe.mget([key_of(f"{of}:{period}") for period, of in budgets])
         for status in Status:
             pipe.zcard(status_key(status))
@@ -69,7 +75,7 @@ def look(connection: redis.Redis) -> Vitals:
             pipe.llen(key)
             pipe.lindex(key, 0)
             pipe.smembers(WORKERS_BY_QUEUE_KEY % name)
-        (seconds, micros), seen, running, holds, spent, *rest = pipe.execute()
+        (seconds, micros), seen, running, holds, listens, spent, *rest = pipe.execute()
     now = seconds + micros / _MICROSECONDS
     statuses, queues = rest[: 2 * len(Status)], rest[2 * len(Status) :]
     first = {
@@ -84,8 +90,14 @@ def look(connection: redis.Redis) -> Vitals:
         clock_seconds=None if seen is None else max(now - float(seen), 0.0),
         running=running,
         holds=holds,
+        listens=bool(listens),
         spent={budget: int(used or 0) for budget, used in zip(budgets, spent, strict=True)},
     )
+
+
+def listens_to_slack(connection: redis.Redis) -> None:
+    """Say that this process is connected to Slack; to be said again every few seconds."""
+    connection.set(LISTENING, "1", ex=LISTENING_SECONDS)
 
 
 def _queues(connection: redis.Redis, found: list[Any], now: float) -> dict[str, Line]:

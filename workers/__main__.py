@@ -51,6 +51,7 @@ def pool_settings(
 
     Two processes take threads, so that one slow answer of a model keeps no other thread waiting.
     """
+    by_socket = bool(settings.slack_app_token.get_secret_value())
     everything = [*QUEUES.values(), "threads", *(["operations"] * (settings.operations - 1))]
     return PoolSettings(
         url=redis_url(settings),
@@ -59,6 +60,7 @@ def pool_settings(
         clock=ClockSettings(
             tick_seconds=min(1.0, settings.sweep_seconds), sweep_seconds=settings.sweep_seconds
         ),
+        listener="deploybot.web.slack_socket:listen" if by_socket else "",
     )
 
 

@@ -25,6 +25,7 @@ logger = logging.getLogger(__name__)
 PRELOADED = ("workers.jobs", "openai.resources.chat", "slack_sdk")
 """Imported once, before forking: a job then starts in milliseconds."""
 CLOCK = "clock"
+LISTENER = "listener"
 HEALTHY_SECONDS = 30.0
 """A process that ends by itself after so long had been well."""
 HEALTHY_UNTIL_KILLED_SECONDS = 1.0
@@ -47,6 +48,8 @@ class PoolSettings:
     warm: str = "workers.jobs:bot"
     """`module:function` that each worker calls once, so that no job builds the bot anew; "" for none.
     What it reads, such as the configuration, is read again after SIGHUP."""
+    listener: str = ""
+    """`module:function` that a process of its own calls with an event that says when to stop."""
 
 
 @dataclass
@@ -74,6 +77,8 @@ class Pool:
         ]
         if settings.with_clock:
             self._children.append(_Child(CLOCK, self._tick))
+        if settings.listener:
+            self._children.append(_Child(LISTENER, self._listen))
         self._stopping = False
 
     def run(self) -> int:
@@ -130,15 +135,15 @@ class Pool:
 
     def _work(self, queue: str) -> None:
         if self._settings.warm:
-            module, _, function = self._settings.warm.partition(":")
-            getattr(importlib.import_module(module), function)()
+            _named(self._settings.warm)()
         worker_for(queue, self._settings.url, self._settings.worker).work(logging_level="WARNING")
 
     def _tick(self) -> None:
-        stop = threading.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: stop.set())
-        clock.run(self._settings.url, self._settings.clock, stop)
+        clock.run(self._settings.url, self._settings.clock, _until_told())
+
+    def _listen(self) -> None:
+        stop = _until_told()
+        _named(self._settings.listener)(stop)
 
     def _reap(self) -> None:
         for child in self._children:
@@ -180,6 +185,20 @@ class Pool:
             if child.pid:
                 with suppress(ProcessLookupError):
                     os.kill(child.pid, signal.SIGTERM)
+
+
+def _named(name: str) -> Callable[..., object]:
+    module, _, function = name.partition(":")
+    found: Callable[..., object] = getattr(importlib.import_module(module), function)
+    return found
+
+
+def _until_told() -> threading.Event:
+    """Return an event that is set when this process is told to end."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
 
 
 @contextmanager

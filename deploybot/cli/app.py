@@ -192,10 +192,14 @@ def doctor(
 @app.command(rich_help_panel=CHECKING)
 def manifest(
     url: Annotated[
-        str, typer.Option(help="where Slack reaches this bot, e.g. https://deploybot.example.com")
-    ],
+        str | None,
+        typer.Option(help="where Slack reaches this bot, e.g. https://deploybot.example.com"),
+    ] = None,
 ) -> None:
-    """Print the Slack app manifest: paste it when you create the app."""
+    """Print the Slack app manifest: paste it when you create the app.
+
+    Without a URL it is for Socket Mode: Slack need not reach this bot.
+    """
     from deploybot.manifest import manifest as manifest_of
 
     sys.stdout.write(json.dumps(manifest_of(url), indent=2) + "\n")

@@ -21,11 +21,11 @@ SHOWN_BY_SLACK = "Event Subscriptions on the app's page shows the address as ver
 def of_slack(settings: Settings, configuration: Configuration | None) -> Iterator[Finding]:
     """Check everything that Slack can be asked without telling anybody anything."""
     token = settings.slack_bot_token.get_secret_value()
-    secrets = [secret.get_secret_value() for secret in settings.slack_signing_secrets]
-    if not token and not secrets:
-        yield warning("slack", "Slack is off:", "set SLACK_BOT_TOKEN and SLACK_SIGNING_SECRET.")
+    if not token and not settings.slack_signing_secrets:
+        mend = "set SLACK_BOT_TOKEN, and SLACK_SIGNING_SECRET or SLACK_APP_TOKEN."
+        yield warning("slack", "Slack is off:", mend)
         return
-    yield from _of_the_secret(secrets)
+    yield from _of_the_ways_in(settings)
     if not token:
         yield wrong(
             "SLACK_BOT_TOKEN",
@@ -69,6 +69,15 @@ def of_slack(settings: Settings, configuration: Configuration | None) -> Iterato
         yield ok("slack.channel", f"The bot is in the channel {channel}.")
 
 
+def _of_the_ways_in(settings: Settings) -> Iterator[Finding]:
+    secrets = [secret.get_secret_value() for secret in settings.slack_signing_secrets]
+    app_token = settings.slack_app_token.get_secret_value()
+    if secrets or not app_token:
+        yield from _of_the_secret(secrets)
+    if app_token:
+        yield _of_the_connection(app_token, settings.slack_api_url)
+
+
 def _of_the_secret(secrets: list[str]) -> Iterator[Finding]:
     about = "SLACK_SIGNING_SECRET"
     if not secrets:
@@ -85,6 +94,37 @@ def _of_the_secret(secrets: list[str]) -> Iterator[Finding]:
         )
     else:
         yield ok(about, f"A signing secret is set. If it is this app's, {SHOWN_BY_SLACK}")
+
+
+def _of_the_connection(app_token: str, api_url: str) -> Finding:
+    """Ask for an address to connect to, and leave it unused."""
+    about, asked = "SLACK_APP_TOKEN", slack_client("", api_url, timeout=5).apps_connections_open
+    if not app_token.startswith("xapp-"):
+        return wrong(
+            about,
+            "SLACK_APP_TOKEN does not begin with xapp-, so nothing can be heard by Socket Mode.",
+            "Make one on Basic Information, App-Level Tokens, with the scope connections:write.",
+        )
+    try:
+        call(asked, app_token=app_token)
+    except RefusedCallError as error:
+        return wrong(about, *_unconnected(error.code))
+    except DeliveryError as error:
+        return wrong(about, f"Slack: {error}", "")
+    return ok(about, "Slack may be listened to by Socket Mode; it need not reach this bot.")
+
+
+def _unconnected(code: str) -> tuple[str, str]:
+    """Return what Slack has against a connection, and what mends it."""
+    match code:
+        case "missing_scope":
+            what = "SLACK_APP_TOKEN lacks the scope connections:write."
+            return what, "Make another one with it, on Basic Information, App-Level Tokens."
+        case "forbidden_team" | "access_denied" | "not_allowed":
+            return f"Slack lets no app connect here ({code}).", "Ask the workspace's admins."
+        case _:
+            what = f"Slack refuses SLACK_APP_TOKEN ({code})."
+            return what, "Copy it again from Basic Information, App-Level Tokens."
 
 
 def _of_the_scopes(who: SlackResponse) -> Iterator[Finding]:

@@ -152,8 +152,13 @@ def read_body(body: bytes, content_type: str) -> Json:
         raise unreadable("neither JSON nor a form with a payload") from None
     if not isinstance(payload, dict):
         raise unreadable("not a JSON object")
-    parsed(_Outline, payload)
+    check_outline(payload)
     return payload
+
+
+def check_outline(payload: Json) -> None:
+    """Refuse a payload whose parts are of the wrong kind: InboundError (400)."""
+    parsed(_Outline, payload)
 
 
 def check_home(payload: Json, home: Home) -> None:

@@ -58,9 +58,14 @@ def slack_client(
 ) -> WebClient:
     """Return a client that never repeats a call by itself: a repeated post is a second message."""
     client = WebClient(token=token, base_url=api_url, timeout=timeout, retry_handlers=[])
-    if urlsplit(api_url).hostname in {"127.0.0.1", "localhost", "::1"}:
+    if is_here(api_url):
         client.proxy = None
     return client
+
+
+def is_here(api_url: str) -> bool:
+    """Tell whether Slack is this machine itself, as in tests and the demo: no proxy leads there."""
+    return urlsplit(api_url).hostname in {"127.0.0.1", "localhost", "::1"}
 
 
 def call(method: Callable[..., SlackResponse], **arguments: Any) -> SlackResponse:

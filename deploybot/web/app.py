@@ -3,8 +3,6 @@
 from fastapi import APIRouter, FastAPI
 
 from deploybot.bootstrap import Bot, thread_url
-from deploybot.inbound.slack_payloads import Home
-from deploybot.outbound.slack_calls import slack_client
 from deploybot.tokens import TokenFile, hash_of
 from deploybot.vitals import look
 from deploybot.web import api, email, github, health, metrics
@@ -16,11 +14,9 @@ from deploybot.web.limits import RedisLimits
 from deploybot.web.pages.assembly import form_targets, page_routers
 from deploybot.web.security import SecurityHeaders
 from deploybot.web.slack import SlackDoor, slack_router
-from deploybot.web.slack_desk import SlackDesk
+from deploybot.web.slack_desk import desk_of
 from deploybot.web.stream import Stream
 from deploybot.web.watching import Watching
-
-DIALOG_SECONDS = 2
 
 
 def create_app(bot: Bot) -> FastAPI:
@@ -31,7 +27,7 @@ def create_app(bot: Bot) -> FastAPI:
     for part in (api, github, email, health):
         app.include_router(part.router(deps))
     if bot.settings.slack_signing_secrets:
-        app.include_router(slack_router(_door(bot), _desk(bot)))
+        app.include_router(slack_router(_door(bot), desk_of(bot)))
     for routes in page_routers(bot, deps.stream):
         app.include_router(routes)
     app.include_router(_metrics(bot))
@@ -83,8 +79,12 @@ def _callers(bot: Bot) -> Callers:
 
 def _reasons(bot: Bot) -> health.Reasons:
     """Say why the installation cannot work now; raises what the store raises when it is away."""
-    unsafe = bot.settings.allow_unsafe_redis
-    return health.reasons(bot.queues.connection, allow_unsafe=unsafe)
+    settings = bot.settings
+    return health.reasons(
+        bot.queues.connection,
+        allow_unsafe=settings.allow_unsafe_redis,
+        by_socket=bool(settings.slack_app_token.get_secret_value()),
+    )
 
 
 def _metrics(bot: Bot) -> APIRouter:
@@ -95,27 +95,9 @@ def _metrics(bot: Bot) -> APIRouter:
     return metrics.router(collector, bot.settings.metrics_token.get_secret_value())
 
 
-def _home(bot: Bot) -> Home:
-    slack = bot.configuration.slack
-    return Home(team=slack.team, app=slack.app, bot_user=slack.bot_user)
-
-
 def _door(bot: Bot) -> SlackDoor:
     settings = bot.settings
     return SlackDoor(
         signing_secrets=tuple(s.get_secret_value() for s in settings.slack_signing_secrets),
         bot_token=settings.slack_bot_token.get_secret_value(),
-    )
-
-
-def _desk(bot: Bot) -> SlackDesk:
-    settings = bot.settings
-    token = settings.slack_bot_token.get_secret_value()
-    return SlackDesk(
-        inbox=bot.inbox,
-        store=bot.store,
-        people=bot.people,
-        now=bot.clock.now,
-        client=slack_client(token, settings.slack_api_url, timeout=DIALOG_SECONDS),
-        home=_home(bot),
     )

@@ -14,7 +14,7 @@ from deploybot.web.idempotency import Answers, MemoryAnswers
 from deploybot.web.limits import Limits, NoLimits
 from deploybot.web.stream import Stream, Watched
 
-Part = Literal["store", "clock", "workers", "queues"]
+Part = Literal["store", "clock", "workers", "queues", "slack"]
 """What is looked at before the installation counts as ready."""
 
 

@@ -22,6 +22,9 @@ CLOCK_LATE = 60.0
 STUCK = 60.0
 """Seconds that the first of a queue may wait, but for those whose jobs may take long."""
 BUSY = frozenset({"operations", "surveys"})
+UNHEARD = (
+    "no process is connected to Slack by Socket Mode: start `deploybot worker`, or look at its log"
+)
 WRITABLE = "deploybot:writable"
 REMEMBERED_SECONDS = 1.0
 
@@ -76,7 +79,9 @@ class Remembered:
             return self._found
 
 
-def reasons(connection: redis.Redis, *, allow_unsafe: bool = False) -> Reasons:
+def reasons(
+    connection: redis.Redis, *, allow_unsafe: bool = False, by_socket: bool = False
+) -> Reasons:
     """Say why the installation cannot work now; raises what the store raises when it is away."""
     connection.set(WRITABLE, "1", px=60_000)
     vitals = look(connection)
@@ -94,6 +99,7 @@ def reasons(connection: redis.Redis, *, allow_unsafe: bool = False) -> Reasons:
             for name, line in vitals.queues.items()
             if name not in BUSY and (line.oldest_seconds or 0.0) > STUCK
         ],
+        "slack": [UNHEARD] if by_socket and not vitals.listens else [],
     }
 
 

@@ -9,6 +9,7 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
 from deploybot.answers import judge
+from deploybot.bootstrap import Bot
 from deploybot.errors import IllegalEventError, NotAllowedError
 from deploybot.events import AnswerRefused, QuestionAsked
 from deploybot.inbound.slack import (
@@ -24,7 +25,7 @@ from deploybot.inbound.slack import (
 )
 from deploybot.inbound.slack_payloads import Home, Json, check_home
 from deploybot.inbox import Inbox, Settling
-from deploybot.outbound.slack_calls import UNREACHED
+from deploybot.outbound.slack_calls import UNREACHED, slack_client
 from deploybot.outbound.slack_dialog import denial
 from deploybot.outbound.slack_question import answer_dialog
 from deploybot.outbound.slack_text import escape
@@ -32,6 +33,7 @@ from deploybot.ports import People, Store
 from deploybot.questions import choices_of
 from deploybot.thread import Status
 
+DIALOG_SECONDS = 2
 SILENT_ANSWER = "Write your answer; nothing was answered yet."
 SILENT_DENIAL = "Say what should happen instead; nothing was denied yet."
 
@@ -211,3 +213,17 @@ class SlackDesk:
             if isinstance(event, AnswerRefused) and event.delivery == delivery:
                 return event.text
         return ""
+
+
+def desk_of(bot: Bot) -> SlackDesk:
+    """Return the desk at which this bot answers Slack."""
+    settings, slack = bot.settings, bot.configuration.slack
+    token = settings.slack_bot_token.get_secret_value()
+    return SlackDesk(
+        inbox=bot.inbox,
+        store=bot.store,
+        people=bot.people,
+        now=bot.clock.now,
+        client=slack_client(token, settings.slack_api_url, timeout=DIALOG_SECONDS),
+        home=Home(team=slack.team, app=slack.app, bot_user=slack.bot_user),
+    )

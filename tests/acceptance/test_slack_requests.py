@@ -3,26 +3,22 @@
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import timedelta
 from http.client import HTTPConnection, HTTPResponse
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 import redis
-from fakes import PEOPLE, FakeClock, catalog
+from fakes import FakeClock
 from redis_server import emptied, running_server, wait_until
-from slack_bot import HOME, SECRET, TOKEN, bot, click, desk, form, said, served, signed
+from slack_bot import HOME, SECRET, bot, click, desk, form, said, served, signed
+from slack_office import DEPLOY, Office, opened
 from slack_sdk.signature import SignatureVerifier
-from story import Story
 
 from deploybot.demo.workspace import (
-    Channel,
     Fault,
-    Person,
-    WorkspaceServer,
-    WorkspaceSettings,
     actions,
     interactions,
 )
@@ -33,15 +29,11 @@ from deploybot.events import (
     StopRequested,
 )
 from deploybot.inbound.slack_buttons import Reference
-from deploybot.manifest import EVENTS, SCOPES
 from deploybot.memory import MemoryStore
-from deploybot.next_step import Deploy, RequestHumanInput
-from deploybot.outbound.slack import SlackChannel
-from deploybot.outbound.slack_calls import Pacing, slack_client
+from deploybot.next_step import RequestHumanInput
 from deploybot.ports import Operation, Store
 from deploybot.store import RedisStore
 
-DEPLOY = Deploy(service="backend", ref="main", environment="production", reason="asked for")
 HELLO = json.dumps(said("<@U0DEPLOYBOT> what's live?")).encode()
 
 
@@ -325,85 +317,11 @@ def test_slack_is_asked_to_deliver_again_while_the_store_is_away() -> None:
 # -- cards -----------------------------------------------------------------------------
 
 
-@dataclass
-class Office:
-    """A workspace with people, a bot behind its door, and the loop that works for it."""
-
-    workspace: WorkspaceServer
-    story: Story
-    noted: dict[str, str] = field(default_factory=dict)
-
-    def proposed(self) -> None:
-        """Let Eve ask over the API, the bot propose and the channel see it."""
-        self.story.model_will(DEPLOY).person_says("deploy backend", by="eve")
-        self.tell()
-
-    def tell(self) -> None:
-        channel = SlackChannel(
-            client=slack_client(TOKEN, f"{self.workspace.url}/api/"),
-            channel="C0DEPLOYS",
-            people=PEOPLE,
-            url_of="https://bot.example/threads/{}".format,
-            alias=self.story.store.name,
-            progress=self.story.store.progress,
-            now=self.story.clock.now,
-            pacing=Pacing(burst=1000),
-        )
-        thread = self.story.thread
-        channel.deliver(thread, self.story.told, dict(self.noted), self.noted.__setitem__)
-
-    def works(self) -> None:
-        self.story.bot_works()
-        self.tell()
-
-    def card(self, request_id: str) -> str:
-        """Return the ts of a card."""
-        return str(json.loads(self.noted[f"card:{request_id}"])["ts"])
-
-    def shown(self, ts: str) -> str:
-        """Return the blocks of a message as they are now, as JSON."""
-        kept = self.workspace.workspace.conversations.by_id["C0DEPLOYS"].messages[ts]
-        return json.dumps(kept.blocks)
-
-    def click(self, user: str, action: str, ts: str, **more: Any) -> dict[str, Any]:
-        at = ("C0DEPLOYS", ts)
-        (sent,) = interactions.click(self.workspace.workspace, user, action, at=at, **more)[
-            "deliveries"
-        ]
-        assert sent["status"] == 200
-        return dict(sent)
-
-    def view(self, user: str) -> dict[str, Any] | None:
-        stacks = self.workspace.workspace.views.stacks
-        stack = stacks.get(user) or []
-        return dict(stack[-1]) if stack else None
-
-    def whispers(self) -> list[str]:
-        entries = self.workspace.workspace.ledger.entries(0, method="chat.postEphemeral")
-        return [entry["args"]["text"] for entry in entries]
-
-
 @pytest.fixture
 def office() -> Iterator[Office]:
-    settings = WorkspaceSettings(
-        bot_token=TOKEN,
-        signing_secret=SECRET,
-        scopes=SCOPES,
-        events=EVENTS,
-        channels=(Channel(id="C0DEPLOYS", name="deploys"),),
-        people=tuple(
-            Person(id=f"U0{name.upper()}", name=name) for name in ("ann", "ben", "eve", "zoe")
-        ),
-    )
-    # The workspace signs with the time of day, so the story plays today.
-    clock = FakeClock()
-    clock.time = datetime.now(UTC)  # noqa: TID251 - tests have no bootstrap
-    story = Story(clock=clock, table=catalog()).verified_on_staging("main")
-    with WorkspaceServer(settings) as workspace:
-        client = slack_client(TOKEN, f"{workspace.url}/api/", timeout=2)
-        with served(bot(desk(story.store, story.clock, client))) as url:
-            workspace.workspace.bot_url = url
-            yield Office(workspace, story)
+    with opened() as office, served(bot(office.desk)) as url:
+        office.server.bot_url = url
+        yield office
 
 
 def _slack_thread(office: Office) -> Any:
@@ -427,9 +345,9 @@ def test_a_denial_asks_why_and_the_agent_reads_it(office: Office) -> None:
     view = office.view("U0BEN")
     assert view is not None
 
-    blank = interactions.submit(office.workspace.workspace, "ben", view["id"], {"words": "  \n "})
+    blank = interactions.submit(office.server, "ben", view["id"], {"words": "  \n "})
     sent = interactions.submit(
-        office.workspace.workspace,
+        office.server,
         "ben",
         view["id"],
         {"words": "can you deploy the backend first?"},
@@ -451,7 +369,7 @@ def test_a_superseded_card_is_refused_in_words_to_that_person_alone(office: Offi
     office.story.denies("once more, please")
     late = form(click({"action_id": "approve", "value": old.dumps()}, user="U0ANN"))
 
-    door = Door(office.workspace.workspace.bot_url or "", office.story.store, office.story.clock)
+    door = Door(office.server.bot_url or "", office.story.store, office.story.clock)
     answers = [door.send(late) for _ in range(3)]
     office.tell()
 
@@ -469,7 +387,7 @@ def test_a_denial_that_comes_too_late_opens_no_dialog_and_says_why(office: Offic
     office.story.approves(by="ann")
     late = form(click({"action_id": "deny", "value": about.dumps()}))
 
-    door = Door(office.workspace.workspace.bot_url or "", office.story.store, office.story.clock)
+    door = Door(office.server.bot_url or "", office.story.store, office.story.clock)
     door.send(late)
     office.tell()
 
@@ -485,8 +403,8 @@ def test_a_dialog_that_was_overtaken_says_so_in_the_dialog(office: Office) -> No
     office.story.approves(by="ann")
 
     words = {"words": "not today"}
-    first = interactions.submit(office.workspace.workspace, "ben", view["id"], words)
-    again = interactions.submit(office.workspace.workspace, "ben", view["id"], words)
+    first = interactions.submit(office.server, "ben", view["id"], words)
+    again = interactions.submit(office.server, "ben", view["id"], words)
 
     assert (first["outcome"], again["outcome"]) == ("errors", "errors")
     assert "already approved by Ann" in first["errors"]["denial"]
@@ -528,7 +446,7 @@ def test_of_two_approvals_at_once_one_counts_and_the_other_is_told(office: Offic
 def test_a_dialog_that_does_not_open_is_explained(office: Office) -> None:
     office.proposed()
     fault = Fault(method="views.open", kind="error", error="trigger_expired")
-    office.workspace.workspace.faults.add(fault)
+    office.server.faults.add(fault)
 
     office.click("ben", "deny", office.card("r1"))
 
@@ -622,7 +540,7 @@ def test_a_choice_answers_the_question(office: Office) -> None:
 def test_a_reply_below_a_card_closes_it_and_reaches_the_agent(office: Office) -> None:
     office.proposed()
 
-    actions.say(office.workspace.workspace, "ben", "C0DEPLOYS", "wait for me", office.card("r1"))
+    actions.say(office.server, "ben", "C0DEPLOYS", "wait for me", office.card("r1"))
     office.works()
 
     last = next(e for e in office.story.thread.events if isinstance(e, SlackMessageReceived))
@@ -631,7 +549,7 @@ def test_a_reply_below_a_card_closes_it_and_reaches_the_agent(office: Office) ->
 
 
 def test_a_mention_typed_by_a_person_arrives_without_the_address(office: Office) -> None:
-    actions.say(office.workspace.workspace, "ann", "C0DEPLOYS", "@deploybot deploy <v1> & go")
+    actions.say(office.server, "ann", "C0DEPLOYS", "@deploybot deploy <v1> & go")
 
     wait_until(lambda: office.story.store.list().threads)
     (event,) = _slack_thread(office).events
@@ -640,9 +558,9 @@ def test_a_mention_typed_by_a_person_arrives_without_the_address(office: Office)
 
 
 def test_a_post_delivered_as_two_events_is_one_thing_heard(office: Office) -> None:
-    office.workspace.workspace.courier.duplicate_next = 2
+    office.server.courier.duplicate_next = 2
 
-    actions.say(office.workspace.workspace, "ann", "C0DEPLOYS", "@deploybot hello")
+    actions.say(office.server, "ann", "C0DEPLOYS", "@deploybot hello")
 
     wait_until(lambda: office.story.store.list().threads)
     assert len(_slack_thread(office).events) == 1

@@ -15,6 +15,7 @@ from smtp_sink import SmtpSink
 
 from deploybot.cli import checks
 from deploybot.config import SETTINGS
+from deploybot.demo.workspace.faults import Fault
 from deploybot.demo.workspace.server import WorkspaceServer
 from deploybot.demo.workspace.settings import Channel, WorkspaceSettings
 from deploybot.doctor.examine import findings
@@ -416,6 +417,43 @@ def test_what_is_missing_for_slack_is_found(
         found = here.about(about, **slack(server, **environ))
 
     assert found[0].verdict == verdict
+
+
+APP_TOKEN = "xapp-1-canary-app-token"
+
+
+def test_by_socket_mode_no_signing_secret_is_missed_and_nothing_is_connected(
+    here: Installation,
+) -> None:
+    with workspace(app_token=APP_TOKEN) as server:
+        found = here.found(**slack(server, SLACK_SIGNING_SECRET="", SLACK_APP_TOKEN=APP_TOKEN))
+        connections = len(server.workspace.sockets)
+
+    assert wrong(found) == []
+    assert [one.verdict for one in found if one.about == "SLACK_APP_TOKEN"] == ["ok"]
+    assert connections == 0
+
+
+@pytest.mark.parametrize(
+    ("token", "fault", "says"),
+    [
+        ("xoxb-a-bots", None, "does not begin with xapp-"),
+        ("xapp-another", None, "Slack refuses SLACK_APP_TOKEN (invalid_auth)"),
+        (APP_TOKEN, "missing_scope", "connections:write"),
+        (APP_TOKEN, "access_denied", "Ask the workspace's admins"),
+    ],
+)
+def test_what_keeps_us_from_connecting_is_found(
+    here: Installation, token: str, fault: str | None, says: str
+) -> None:
+    with workspace(app_token=APP_TOKEN) as server:
+        if fault:
+            broken = Fault(method="apps.connections.open", kind="error", error=fault)
+            server.workspace.faults.add(broken)
+        (found,) = here.about("SLACK_APP_TOKEN", **slack(server, SLACK_APP_TOKEN=token))
+
+    assert found.verdict == "wrong"
+    assert says in found.text
 
 
 # -- mail --------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from urllib.parse import urlencode, urlsplit
 
 from deploybot.demo.workspace.ledger import Ledger
 from deploybot.demo.workspace.settings import Json, WorkspaceSettings
+from deploybot.demo.workspace.sockets import Sockets
 
 _SEEN_OF_ANSWER = 20_000
 _OK = range(200, 300)
@@ -86,18 +87,24 @@ class Courier:
     """Sends parcels from a small pool of threads, and events again after Slack's delays."""
 
     def __init__(
-        self, settings: WorkspaceSettings, ledger: Ledger, now: Callable[[], float]
+        self,
+        settings: WorkspaceSettings,
+        ledger: Ledger,
+        now: Callable[[], float],
+        sockets: Sockets,
     ) -> None:
         self.bot_url = settings.bot_url
         self._settings = settings
         self._ledger = ledger
         self._now = now
+        self._sockets = sockets
         self._pool = ThreadPoolExecutor(max_workers=32, thread_name_prefix="courier")
         self._lock = threading.Lock()
         self._timers: set[threading.Timer] = set()
         self._held: list[Parcel] = []
         self._events: dict[str, Parcel] = {}
         self._closed = False
+        self.timeout = settings.delivery_timeout
         self.holding = False
         self.duplicate_next = 0
         self.forget_next = 0
@@ -135,6 +142,11 @@ class Courier:
         for parcel in held:
             self.event(parcel)
         return len(held)
+
+    def kept(self) -> list[str]:
+        """Return the ids of the events that are kept back."""
+        with self._lock:
+            return [parcel.id for parcel in self._held]
 
     def redeliver(self, event_id: str, attempt: int = 1, reason: str = "http_timeout") -> Delivery:
         """Send an earlier event again, the same bytes, newly signed; raise KeyError if unknown."""
@@ -187,6 +199,11 @@ class Courier:
     def _exchange(
         self, parcel: Parcel, attempt: int, reason: str | None, forged: dict[str, str]
     ) -> tuple[int, str, bool]:
+        if self._settings.app_token and parcel.kind in {"event", "interaction", "command"}:
+            answer = self._sockets.exchange(
+                parcel.kind, parcel.payload, attempt, reason or "", self.timeout
+            )
+            return 200, answer, False
         if self.bot_url is None:
             raise ConnectionError("No bot_url is set, nothing was sent.")
         timestamp = str(int(self._now()))
@@ -200,8 +217,7 @@ class Courier:
             headers |= {"X-Slack-Retry-Num": str(attempt), "X-Slack-Retry-Reason": reason or ""}
         bot = urlsplit(self.bot_url)
         kind = http.client.HTTPSConnection if bot.scheme == "https" else http.client.HTTPConnection
-        timeout = self._settings.delivery_timeout
-        connection = kind(bot.hostname or "127.0.0.1", bot.port, timeout=timeout)
+        connection = kind(bot.hostname or "127.0.0.1", bot.port, timeout=self.timeout)
         try:
             path = bot.path.rstrip("/") + self._settings.bot_path
             connection.request("POST", path, parcel.body, headers | forged)

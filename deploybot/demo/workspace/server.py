@@ -56,6 +56,7 @@ class WorkspaceServer:
         config = uvicorn.Config(
             application(self.workspace),
             http=_CuttableProtocol,
+            ws="wsproto",
             lifespan="off",
             log_config=None,
             access_log=False,
@@ -71,6 +72,7 @@ class WorkspaceServer:
     def stop(self) -> None:
         """Ask the server to end; open pages are told."""
         self.workspace.feed.close()
+        self.workspace.sockets.close()
         self._server.should_exit = True
 
     def __enter__(self) -> Self:

@@ -118,6 +118,8 @@ class WorkspaceSettings(_Given):
     people: tuple[Person, ...] = ()
     groups: tuple[UserGroup, ...] = ()
     commands: tuple[Command, ...] = ()
+    app_token: str = ""
+    """Opens connections; with it the bot is sent everything over those, and nothing over HTTP."""
     bot_url: str | None = None
     bot_path: str = "/slack/events"
     mail_reply_url: str | None = None

@@ -17,6 +17,7 @@ from deploybot.demo.workspace.mail import Mailbox
 from deploybot.demo.workspace.message import Message
 from deploybot.demo.workspace.pacing import Pacing
 from deploybot.demo.workspace.settings import Json, WorkspaceSettings
+from deploybot.demo.workspace.sockets import Sockets
 from deploybot.demo.workspace.views import Views
 
 
@@ -36,7 +37,8 @@ class Workspace:
         self.ledger = Ledger(now)
         self.faults = Faults()
         self.pacing = Pacing(now, settings.burst, on=settings.paced)
-        self.courier = Courier(settings, self.ledger, now)
+        self.sockets = Sockets(settings.app_id, now)
+        self.courier = Courier(settings, self.ledger, now, self.sockets)
         self.conversations = Conversations(settings)
         self.views = Views(settings, self.ids, self.feed, now)
         self.mailbox = Mailbox()
@@ -130,6 +132,7 @@ class Workspace:
     def close(self) -> None:
         """End deliveries and the pages' streams."""
         self.feed.close()
+        self.sockets.close()
         self.courier.close()
 
     def _show_parent(self, where: Conversation, message: Message) -> None:

@@ -19,11 +19,15 @@ from deploybot.demo.workspace.workspace import Workspace
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """One method: its function, the scopes of which one is enough, and its tier (calls a minute)."""
+    """One method: its function, the scopes of which one is enough, and its tier (calls a minute).
+
+    Those of the app itself take its own token, and no bot's.
+    """
 
     run: Callable[[Workspace, Arguments], Json]
     scopes: tuple[str, ...] = ()
     tier: int = 3
+    of_the_app: bool = False
 
 
 _READ = ("channels:read", "groups:read", "im:read")
@@ -31,6 +35,7 @@ _HISTORY = ("channels:history", "groups:history", "im:history")
 
 METHODS: dict[str, Method] = {
     "api.test": Method(identity.api_test, tier=4),
+    "apps.connections.open": Method(identity.connections_open, tier=1, of_the_app=True),
     "auth.test": Method(identity.auth_test, tier=4),
     "bots.info": Method(identity.bots_info, ("users:read",)),
     "chat.delete": Method(chat.delete, ("chat:write",)),
@@ -75,7 +80,10 @@ def _run(workspace: Workspace, name: str, args: Arguments, token: str | None) ->
     if name != "api.test":
         if not token:
             raise SlackError("not_authed")
-        if token != workspace.settings.bot_token:
+        settings = workspace.settings
+        if method.of_the_app != token.startswith("xapp-"):
+            raise SlackError("not_allowed_token_type")
+        if token != (settings.app_token if method.of_the_app else settings.bot_token):
             raise SlackError("invalid_auth")
     granted = workspace.settings.scopes
     if method.scopes and not set(method.scopes) & set(granted):

@@ -1,4 +1,4 @@
-"""The methods about the app and its team: api.test, auth.test, team.info, bots.info."""
+"""The methods about the app and its team: api.test, auth.test, team.info, bots.info, and its connections."""
 
 from deploybot.demo.workspace.errors import SlackError
 from deploybot.demo.workspace.message import bot_profile
@@ -26,6 +26,13 @@ def auth_test(workspace: Workspace, args: Arguments) -> Json:
         "bot_id": settings.bot_id,
         "is_enterprise_install": False,
     }
+
+
+def connections_open(workspace: Workspace, args: Arguments) -> Json:
+    """apps.connections.open: an address at which one connection may be made."""
+    socket = workspace.url.replace("http", "ws", 1)
+    ticket = workspace.sockets.ticket()
+    return {"url": f"{socket}/link/?ticket={ticket}&app_id={workspace.settings.app_id}"}
 
 
 def team_info(workspace: Workspace, args: Arguments) -> Json:

@@ -10,6 +10,7 @@ from deploybot.demo.workspace.courier import Parcel, json_parcel
 from deploybot.demo.workspace.faults import Fault
 from deploybot.demo.workspace.mail import Mail
 from deploybot.demo.workspace.settings import Json
+from deploybot.demo.workspace.sockets import When
 from deploybot.demo.workspace.workspace import Workspace
 
 
@@ -37,6 +38,15 @@ class Events(_Asked):
     hold: bool | None = None
     duplicate_next: int | None = None
     forget_next: int | None = None
+
+
+class Links(_Asked):
+    """What to do to the app's connections: cut all, ask for new ones, cut the next one at a moment."""
+
+    cut: bool = False
+    refresh: bool = False
+    cut_next: int | None = None
+    when: When = "sent"
 
 
 class Again(_Asked):
@@ -100,6 +110,17 @@ def router(workspace: Workspace) -> APIRouter:  # noqa: C901 - a list of small r
             courier.hold()
         released = courier.release() if asked.hold is False else 0
         return {"holding": courier.holding, "released": released}
+
+    @routes.post("/sockets")
+    def sockets(asked: Links) -> Json:
+        links = workspace.sockets
+        if asked.cut_next is not None:
+            links.cut_next, links.cut_when = asked.cut_next, asked.when
+        if asked.refresh:
+            links.refresh()
+        if asked.cut:
+            links.cut()
+        return {"connected": len(links)}
 
     @routes.post("/redeliver")
     def redeliver(asked: Again) -> Json:

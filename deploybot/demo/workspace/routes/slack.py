@@ -1,11 +1,11 @@
-"""What Slack itself offers an app over HTTP: the Web API and response addresses, faults included."""
+"""What Slack itself offers an app: the Web API, response addresses and connections, faults included."""
 
 import asyncio
 import json
 import time
 from collections.abc import Callable
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Request, Response, WebSocket
 from fastapi.responses import JSONResponse, PlainTextResponse
 
 from deploybot.demo.workspace.errors import SlackError
@@ -14,6 +14,7 @@ from deploybot.demo.workspace.methods import METHODS, call
 from deploybot.demo.workspace.methods.arguments import Arguments
 from deploybot.demo.workspace.respond import respond
 from deploybot.demo.workspace.settings import Json
+from deploybot.demo.workspace.sockets import CUT, line_over
 from deploybot.demo.workspace.workspace import Workspace
 
 
@@ -30,7 +31,7 @@ class _Cut(Response):
 
 
 def router(workspace: Workspace) -> APIRouter:
-    """Return the routes `/api/{method}` and `/response/…`."""
+    """Return the routes `/api/{method}`, `/response/…` and `/link/`."""
     routes = APIRouter()
 
     @routes.api_route("/api/{method}", methods=["GET", "POST"])
@@ -68,7 +69,39 @@ def router(workspace: Workspace) -> APIRouter:
         body = raw.decode(errors="replace")
         return await _faulty(workspace, "response_url", request, {"body": body}, work)
 
+    @routes.websocket("/link/")
+    async def link(websocket: WebSocket, ticket: str = "") -> None:
+        if workspace.sockets.admits(ticket):
+            await websocket.accept()
+            await _connected(workspace, websocket)
+        else:
+            await websocket.close()
+
     return routes
+
+
+async def _connected(workspace: Workspace, websocket: WebSocket) -> None:
+    """Send and hear over one connection until it ends."""
+    queue: asyncio.Queue[str | None] = asyncio.Queue()
+    transport = websocket.scope["state"]["transport"]
+    line = line_over(asyncio.get_running_loop(), queue)
+
+    async def speak() -> None:
+        while (text := await queue.get()) is not None:
+            if text == CUT:
+                transport.abort()
+                return
+            await websocket.send_text(text)
+        await websocket.close()
+
+    speaking = asyncio.create_task(speak())
+    workspace.sockets.join(line)
+    try:
+        async for text in websocket.iter_text():
+            workspace.sockets.heard(line, text)
+    finally:
+        workspace.sockets.leave(line)
+        speaking.cancel()
 
 
 async def _faulty(
