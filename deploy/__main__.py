@@ -24,7 +24,7 @@ from deploy.plan import SHORT
 from deploy.target_tables import place_in_file
 
 Command = Callable[[Look, argparse.Namespace], int]
-TABLES = ("repositories", "services", "environments")
+TABLES = ("repositories", "services", "environments", "groups")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -18,11 +18,12 @@ from pydantic import (
 )
 
 from deploy import placeholders
+from deploy.approval_tables import ApprovalTable, GroupTable, approvers, problem, unknown_groups
 from deploy.freezes import FreezeTable
 from deploy.remote_tables import shared
 from deploy.risks import Pattern
 from deploy.target_tables import VARIABLES, TargetTable
-from deploy.values import Argv, Branch, Folder, Name, Person, Remote, Seconds, Url, Variable
+from deploy.values import Argv, Branch, Folder, Name, Remote, Seconds, Url, Variable
 
 CheckName = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
@@ -74,27 +75,17 @@ class LiveTable(_Table):
     variables: dict[Variable, str] = {}
 
 
-class EnvironmentTable(_Table):
+class EnvironmentTable(ApprovalTable):
     """One environment: its services, its place in the order, and the rules for changing it."""
 
     order: int = 0
     services: dict[Name, LiveTable]
-    approvers: tuple[Person, ...] = ()
-    quorum: int = Field(default=1, ge=1)
-    automatic: bool = False
-    approve_by_mail: bool = False
-    requester_may_approve: bool = False
-    fresh_sign_in: bool = True
-    """Whether approving on the pages takes somebody who signed in within the last minutes."""
-    expires_seconds: int = Field(default=1800, ge=10, le=2_592_000)
     allowed_branches: tuple[Branch, ...] = ()
     verified_in: Name | None = None
     required_checks: tuple[CheckName, ...] | Literal["all"] = ()
     """Checks that GitHub must know as passed on the commit."""
     max_commits: int | None = Field(default=None, ge=1, le=999)
     over_max_commits: Literal["warn", "refuse"] = "warn"
-    confirm: bool = False
-    """Whether whoever approves must say so twice."""
     freezes: tuple[FreezeTable, ...] = ()
     tests: Argv | None = None
     tests_path: Folder = ""
@@ -136,29 +127,10 @@ class EnvironmentTable(_Table):
         return {**table, "freezes": freezes}
 
     @model_validator(mode="after")
-    def _can_be_met(self) -> Self:
-        if len(set(self.approvers)) != len(self.approvers):
-            raise ValueError("approvers: a person is named twice")
+    def _tests_can_run(self) -> Self:
         if self.tests and placeholders.used(self.tests) - {"sha", "environment"}:
             raise ValueError("tests: only {sha} and {environment} are known to tests")
-        if not self.automatic:
-            self._people_suffice()
         return self
-
-    def _people_suffice(self) -> None:
-        people = len(self.approvers)
-        if people == 0:
-            raise ValueError("nobody may approve: name approvers, or set automatic = true")
-        if self.quorum > people:
-            raise ValueError(
-                f"quorum is {self.quorum} and only {people} may approve: name more approvers, "
-                "or lower the quorum"
-            )
-        if not self.requester_may_approve and self.quorum > people - 1:
-            raise ValueError(
-                f"what one of the {people} approvers asks for, nobody could approve: name more "
-                "approvers, lower the quorum, or set requester_may_approve = true"
-            )
 
 
 class Catalog(_Table):
@@ -167,6 +139,7 @@ class Catalog(_Table):
     repositories: dict[Name, RepositoryTable] = {}
     services: dict[Name, ServiceTable] = {}
     environments: dict[Name, EnvironmentTable] = {}
+    groups: dict[Name, GroupTable] = {}
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -205,6 +178,10 @@ class Catalog(_Table):
             self.tests_repository(name)
 
     def _rules_fit(self, name: str, environment: EnvironmentTable) -> None:
+        for key, group in unknown_groups(environment, self.groups):
+            raise ValueError(f"environments.{name}.{key}: no group {group!r} in [groups]")
+        if (why := problem(environment, self.groups)) is not None:
+            raise ValueError(f"environments.{name}: {why}")
         for freeze in environment.freezes:
             strange = sorted(set(freeze.except_services) - environment.services.keys())
             if strange:
@@ -216,6 +193,10 @@ class Catalog(_Table):
                     f"environments.{name}.required_checks: say whose checks, as owner/name in "
                     f"repositories.{repository}.github"
                 )
+
+    def approvers(self, environment: str) -> tuple[str, ...]:
+        """Return everybody whom the configuration lets approve there; Slack may know more."""
+        return approvers(self.environments[environment], self.groups)
 
     def before(self, service: str) -> frozenset[str]:
         """Return all services that have to be live before this one, near and far."""
@@ -270,11 +251,12 @@ class Catalog(_Table):
         other = {"services", "tests", "tests_path", "tests_repository", "tests_timeout_seconds"}
         # Asked again right before a start:
         other |= {"lock_reminder_hours", "freezes", "max_commits", "over_max_commits"}
-        other |= {"offer_after_hours", "bake_seconds", "time_zone", "fresh_sign_in"}
+        other |= {"offer_after_hours", "bake_seconds", "time_zone", "tests_variables"}
+        other |= ApprovalTable.model_fields.keys()  # `decides` says which of them
         settings = {
             "repository": self.repositories[table.repository].model_dump(mode="json"),
             "service": table.model_dump(mode="json", exclude={"risky"}),
-            "environment": place.model_dump(mode="json", exclude=other | {"tests_variables"}),
+            "environment": place.model_dump(mode="json", exclude=other) | place.decides(),
             "live": place.services[service].model_dump(mode="json"),
         }
         canonical = json.dumps(settings, sort_keys=True, separators=(",", ":"), ensure_ascii=True)

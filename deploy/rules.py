@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from deploy import freezes
+from deploy.approval_tables import approvers, can_be_met
 from deploy.catalog import Catalog
 from deploy.checks import Check, wanted
 from deploy.errors import ReasonCode, Refusal
@@ -157,15 +158,16 @@ def _approvable(plan: Plan, facts: Facts, catalog: Catalog) -> Refusal | None:
     counts_down = plan.action == "roll_back" and table.roll_back_after_seconds is not None
     if table.automatic or table.requester_may_approve or counts_down:
         return None
-    left = [one for one in table.approvers if one not in facts.behalf.requesters]
-    if len(left) >= table.quorum:
+    able = approvers(table, catalog.groups)
+    asked = [one for one in able if one in facts.behalf.requesters]
+    if can_be_met(table, catalog.groups, without=asked):
         return None
-    asked = [one for one in table.approvers if one in facts.behalf.requesters]
+    groups = f", one from each of {', '.join(table.one_from_each)}" if table.one_from_each else ""
     return Refusal(
         "nobody_can_approve",
-        f"{plan.environment} takes the word of {table.quorum} who did not ask, and {len(left)} "
-        f"would be left: {', '.join(asked)} asked. Nothing was deployed; let somebody else ask, or "
-        "add approvers.",
+        f"{plan.environment} takes the word of {table.quorum} who did not ask{groups}, and "
+        f"{len(able) - len(asked)} would be left: {', '.join(asked)} asked. Nothing was deployed; "
+        "let somebody else ask, or add approvers.",
     )
 
 

@@ -56,7 +56,7 @@ from deploybot.next_step import (
     RunTests,
     Wait,
 )
-from deploybot.ports import Clockwork, Deployer, Model, People, Prompt, Store
+from deploybot.ports import Clockwork, Deployer, Directory, Model, People, Prompt, Store
 from deploybot.propose import Proposals
 from deploybot.thread import STEP_BUDGET, Status, Thread, thread_id_for
 
@@ -90,6 +90,7 @@ class Agent:
         clock: Clockwork,
         wants_facts: Callable[[Prompt], bool] = lambda _: False,
         people: People = NOBODY_KNOWN,
+        directory: Directory | None = None,
     ) -> None:
         self._store = store
         self._model = model
@@ -98,7 +99,9 @@ class Agent:
         self._clock = clock
         self._wants_facts = wants_facts
         self._people = people
-        self._proposals = Proposals(store=store, deployer=deployer, clock=clock)
+        self._proposals = Proposals(
+            store=store, deployer=deployer, clock=clock, directory=directory
+        )
 
     def advance(self, thread: Thread | str) -> Thread:
         """Take steps until a person, a timer or an operation must move; return the thread.

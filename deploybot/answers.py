@@ -10,7 +10,14 @@ from deploy.catalog import Catalog
 from deploy.locks import Hold
 from deploy.plan import SHORT
 from deploy.policy import Behalf, Facts, check_standing
-from deploybot.approvals import ApprovalRequest, Refusal, may_answer, may_settle
+from deploybot.approvals import (
+    ApprovalRequest,
+    Grant,
+    Refusal,
+    Rights,
+    may_answer,
+    may_settle,
+)
 from deploybot.events import (
     Answered,
     ApprovalDenied,
@@ -27,6 +34,7 @@ from deploybot.events import (
 )
 from deploybot.ports import People
 from deploybot.thread import Status, Thread
+from deploybot.votes import is_met
 
 UNKNOWN_PERSON = (
     "I do not know you here, so nothing changed. Ask an operator to add you to deploybot's people."
@@ -42,8 +50,12 @@ def judge(
     approved: bool,
     people: People,
     now: datetime,
+    rights: Rights | Refusal,
 ) -> Refusal | None:
-    """Return why this answer does not count, or None when it does."""
+    """Return why this answer does not count, or None when it does.
+
+    `rights` are what was looked up for it, or why nothing could be.
+    """
     if people.get(by) is None:
         return Refusal(reason_code="unknown_person", text=UNKNOWN_PERSON)
     request = thread.standing.request
@@ -52,7 +64,9 @@ def judge(
     is_open = standing is Status.AWAITING_APPROVAL or deniable
     if request is None or request.id != request_id or not is_open:
         return Refusal(reason_code="closed", text=closed_request(thread, request_id, people))
-    return _about_the_open_request(thread, request, digest, by=by, approved=approved, now=now)
+    return _about_the_open_request(
+        thread, request, digest, by=by, approved=approved, now=now, rights=rights
+    )
 
 
 def _about_the_open_request(
@@ -63,6 +77,7 @@ def _about_the_open_request(
     by: str,
     approved: bool,
     now: datetime,
+    rights: Rights | Refusal,
 ) -> Refusal | None:
     if request.digest != digest or request.sealed().digest != digest:
         return Refusal(
@@ -82,10 +97,10 @@ def _about_the_open_request(
             text="You have approved this already; someone else must approve it, too.",
         )
     stops = not approved and thread.standing.status is Status.APPROVED
-    anyone = request.rule.anyone_may_stop or not request.rule.approvers
+    anyone = request.rule.anyone_may_stop or request.rule.asks_nobody
     if stops and (anyone or by in request.requesters):
         return None
-    return may_answer(request, by)
+    return rights if isinstance(rights, Refusal) else may_answer(request, by, rights)
 
 
 def standing_against(
@@ -137,6 +152,7 @@ def judge_settling(
     by: str,
     live: str | None,
     people: People,
+    rights: Rights | Refusal,
 ) -> Refusal | None:
     """Return why this person's word on an unknown outcome does not count, or None when it does.
 
@@ -148,7 +164,9 @@ def judge_settling(
     unknown = thread.standing.status is Status.OUTCOME_UNKNOWN
     if request is None or request.id != request_id or not unknown:
         return Refusal(reason_code="closed", text=_nothing_to_settle(thread, request_id, people))
-    if refusal := may_settle(request, by):
+    if isinstance(rights, Refusal):
+        return rights
+    if refusal := may_settle(request, by, rights):
         return refusal
     sha = request.plans[thread.standing.part].sha
     if outcome == "succeeded" and live not in (None, sha):
@@ -204,7 +222,7 @@ def _fate(request: ApprovalRequest, later: list[Event], people: People) -> str:
     for event in later:
         if isinstance(event, ApprovalGranted) and event.request_id == request.id:
             grants.append(event)
-        approved = len(grants) >= max(1, request.rule.quorum)
+        approved = is_met(request, tuple(map(Grant.of, grants)))
         if isinstance(event, DeployStarted) or (approved and not isinstance(event, ApprovalDenied)):
             break
         if fate := _closed_by(event, people):

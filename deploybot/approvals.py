@@ -5,8 +5,10 @@ Only data and rules: `agent` makes requests, `inbox` takes answers, `thread` fol
 
 import hashlib
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
@@ -20,23 +22,67 @@ class _Value(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class Group(_Value):
+    """A group of people, and who was in it when people were asked; that is looked up anew."""
+
+    name: str
+    people: tuple[str, ...] = ()
+
+
 class Rule(_Value):
     """Who may approve for one environment, and how many must."""
 
     approvers: tuple[str, ...] = ()
+    """Everybody who may, in groups or not, as far as it was known when they were asked."""
     quorum: int = 1
     requester_may_approve: bool = False
     automatic: bool = False
     expires_seconds: int = 1800
     anyone_may_stop: bool = False
     """Whether everybody who is known may stop it before it starts: a countdown by policy."""
+    named: tuple[str, ...] = ()
+    """Who of the approvers may by their own name, where members of groups may, too."""
+    groups: tuple[Group, ...] = ()
+    """Whose members may approve."""
+    one_from_each: tuple[str, ...] = ()
+    """Groups of each of which a different person must approve."""
 
     def decides(self) -> dict[str, Any]:
         """Return the rule as JSON values; what was added later only where it is set."""
         values = self.model_dump(mode="json")
-        if not self.anyone_may_stop:
-            del values["anyone_may_stop"]
-        return values
+        return {k: v for k, v in values.items() if k in _FIRST_KEYS or v != _NO_RULE[k]}
+
+    @property
+    def by_name(self) -> tuple[str, ...]:
+        """Return those who may approve whatever groups they are in."""
+        return self.named if self.groups else self.approvers
+
+    @property
+    def asks_nobody(self) -> bool:
+        """Return whether there is nobody who has to say yes."""
+        return not self.approvers and not self.groups
+
+    @property
+    def as_asked(self) -> "Rights":
+        """Return who was in which group when people were asked."""
+        return Rights({group.name: frozenset(group.people) for group in self.groups})
+
+    def groups_of(self, person: str, rights: "Rights") -> tuple[str, ...]:
+        """Return the groups of this rule that the person is in."""
+        return tuple(g.name for g in self.groups if person in rights.members.get(g.name, ()))
+
+
+_NO_RULE = Rule().model_dump(mode="json")
+_FIRST_KEYS = {"approvers", "quorum", "requester_may_approve", "automatic", "expires_seconds"}
+
+
+@dataclass(frozen=True)
+class Rights:
+    """Who is in which group, and whose account may not answer, as somebody has looked it up."""
+
+    members: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    refused: "Mapping[str, Refusal]" = field(default_factory=dict)
+    """Person → why that person may not answer at all, whatever the rule says."""
 
 
 START_GRACE = timedelta(hours=1)
@@ -88,6 +134,14 @@ class Grant(_Value):
 
     by: str
     at: AwareDatetime
+    groups: tuple[str, ...] = ()
+    """Groups of the rule that the person was in at the click."""
+    channel: str = ""
+
+    @classmethod
+    def of(cls, granted: Any) -> Self:
+        """Return what an ApprovalGranted says."""
+        return cls(by=granted.by, at=granted.at, groups=granted.groups, channel=granted.channel)
 
 
 class Refusal(_Value):
@@ -102,6 +156,8 @@ class Refusal(_Value):
         "expired",
         "digest_mismatch",
         "not_live",
+        "rights_unknown",
+        "account_refused",
     ]
     text: str
 
@@ -140,17 +196,25 @@ def differences(shown: Plan, now: Plan) -> tuple[str, ...]:
     )
 
 
-def may_answer(request: ApprovalRequest, person: str) -> Refusal | None:
-    """Return why `person` may not approve or deny the request, or None when they may."""
-    if person not in request.rule.approvers:
-        names = ", ".join(request.rule.approvers) or "nobody"
+def may_answer(
+    request: ApprovalRequest, person: str, rights: Rights | None = None
+) -> Refusal | None:
+    """Return why `person` may not approve or deny the request, or None when they may.
+
+    Without `rights`, groups hold who was in them when people were asked: for showing, not deciding.
+    """
+    rule = request.rule
+    rights = rights or rule.as_asked
+    if (refusal := rights.refused.get(person)) is not None:
+        return refusal
+    if person not in rule.by_name and not rule.groups_of(person, rights):
         return Refusal(
             reason_code="not_an_approver",
             text=f"You may not answer for {request.plan.environment}, so nothing changed. "
-            f"These may: {names}.",
+            f"These may: {_whoever(rule)}.",
         )
-    if person in request.requesters and not request.rule.requester_may_approve:
-        others = ", ".join(name for name in request.rule.approvers if name != person)
+    if person in request.requesters and not rule.requester_may_approve:
+        others = ", ".join(name for name in rule.approvers if name != person)
         return Refusal(
             reason_code="own_request",
             text="You asked for this deploy, so someone else must approve; nothing was deployed. "
@@ -159,28 +223,32 @@ def may_answer(request: ApprovalRequest, person: str) -> Refusal | None:
     return None
 
 
-def may_settle(request: ApprovalRequest, person: str) -> Refusal | None:
+def may_settle(
+    request: ApprovalRequest, person: str, rights: Rights | None = None
+) -> Refusal | None:
     """Return why `person` may not say how the change ended, or None when they may.
 
     Whoever may approve there may, if they asked for it, too: it is a fact and not a leave. Where
     the standing rule approves, anybody in the company may.
     """
-    if person in request.rule.approvers or (request.rule.automatic and not request.rule.approvers):
+    rule = request.rule
+    rights = rights or rule.as_asked
+    if (refusal := rights.refused.get(person)) is not None:
+        return refusal
+    anybody = rule.automatic and rule.asks_nobody
+    if anybody or person in rule.by_name or rule.groups_of(person, rights):
         return None
-    names = ", ".join(request.rule.approvers) or "nobody"
     return Refusal(
         reason_code="not_an_approver",
         text=f"You may not settle what happened on {request.plan.environment}, so nothing changed. "
-        f"Approvers: {names}.",
+        f"Approvers: {_whoever(rule)}.",
     )
 
 
-def is_met(request: ApprovalRequest, grants: tuple[Grant, ...]) -> bool:
-    """Tell whether these grants are enough: by the rule itself, or by enough different people."""
-    if request.rule.automatic:
-        return any(grant.by == POLICY for grant in grants)
-    people = {grant.by for grant in grants if may_answer(request, grant.by) is None}
-    return len(people) >= request.rule.quorum
+def _whoever(rule: Rule) -> str:
+    """Return in words who may approve."""
+    groups = (f"@{group.name} ({', '.join(group.people) or 'nobody'})" for group in rule.groups)
+    return ", ".join((*rule.by_name, *groups)) or "nobody"
 
 
 def _short(value: object) -> str:

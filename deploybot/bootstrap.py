@@ -20,6 +20,7 @@ from deploybot.config import (
     sealing_key,
 )
 from deploybot.configured_models import chain
+from deploybot.directory import ConfiguredDirectory
 from deploybot.embedded import url_of
 from deploybot.errors import DeliveryError
 from deploybot.holding import Holding
@@ -122,6 +123,7 @@ def build_bot(settings: Settings, configuration: Configuration) -> Bot:
     logs.keep_secret(redactor)
     clock = Clockwork(now=now, new_id=new_id)
     people = configuration.known_people()
+    directory = ConfiguredDirectory(configuration.catalog.groups)
     lease = timedelta(seconds=settings.lease_seconds)
     watch = watch_of(settings, connection)
     store = WatchedStore(
@@ -146,7 +148,7 @@ def build_bot(settings: Settings, configuration: Configuration) -> Bot:
         queues=store.queues,
         people=people,
         clock=clock,
-        inbox=Inbox(store, people, clock, configuration.catalog),
+        inbox=Inbox(store, people, clock, configuration.catalog, directory=directory),
         holding=Holding(store, configuration.catalog, people, clock),
         deployer=deployer,
         agent=Agent(
@@ -157,8 +159,11 @@ def build_bot(settings: Settings, configuration: Configuration) -> Bot:
             clock=clock,
             wants_facts=planners.asks_a_model,
             people=people,
+            directory=directory,
         ),
-        operator=Operator(store=store, deployer=deployer, clock=clock, lease=lease),
+        operator=Operator(
+            store=store, deployer=deployer, clock=clock, lease=lease, directory=directory
+        ),
         surveyor=Surveyor(
             store=store,
             deployer=deployer,
@@ -184,7 +189,7 @@ def prompt_builder(
     """
     sources = templates.read(own)
     catalog = configuration.catalog
-    approvers = {name: table.approvers for name, table in catalog.environments.items()}
+    approvers = {name: catalog.approvers(name) for name in catalog.environments}
 
     def prompt(thread: Thread) -> Prompt:
         return build(

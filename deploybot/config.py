@@ -88,6 +88,8 @@ SETTINGS: tuple[Setting, ...] = (
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 """What this machine is called by itself alone."""
 
+_PLACE = re.compile(r"((?:environments|services)(?:\.[\w-]+)+): (.+)", re.DOTALL)
+"""How a check of the catalog as a whole says which of its tables is wrong."""
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
 
 
@@ -275,15 +277,18 @@ def read_configuration(path: Path, environ: Mapping[str, str] | None = None) -> 
         raise ConfigError(f"There is no {path}, so nothing was started; {hint}.") from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{path} cannot be read, so nothing was started: {error}.") from None
-    parts = {k: tables.pop(k, {}) for k in ("repositories", "services", "environments")}
+    parts = {k: tables.pop(k, {}) for k in ("repositories", "services", "environments", "groups")}
     try:
         configuration = Configuration.model_validate({"catalog": parts, **tables})
         _people_exist(configuration)
     except ValidationError as error:
         first = error.errors()[0]
         where = place_in_file(tuple(part for part in first["loc"] if part != "catalog"))
+        what = first["msg"].removeprefix("Value error, ")
+        if not where and (named := _PLACE.fullmatch(what)):
+            where, what = named.groups()
         raise ConfigError(
-            f"{path}, {where or 'as a whole'}: {first['msg'].removeprefix('Value error, ')}. "
+            f"{path}, {where or 'as a whole'}: {what}. "
             "Nothing was started; mend the file and start again."
         ) from None
     catalog = configuration.catalog.within(path.resolve().parent)
@@ -329,9 +334,16 @@ def sealing_key(settings: Settings) -> bytes:
 
 
 def _people_exist(configuration: Configuration) -> None:
+    for name, group in configuration.catalog.groups.items():
+        for person in group.people:
+            if person not in configuration.people:
+                raise ConfigError(
+                    f"groups.{name} names {person!r}, who is not in [people]. Nothing was "
+                    "started; add them there, or take the name out."
+                )
     for name, table in configuration.catalog.environments.items():
         passing = [(f"{name}.freezes", one) for f in table.freezes for one in f.except_people]
-        for where, person in [(f"{name}.approvers", one) for one in table.approvers] + passing:
+        for where, person in [(f"{name}.approvers", one) for one in table.named] + passing:
             if person not in configuration.people:
                 raise ConfigError(
                     f"environments.{where} names {person!r}, who is not in [people]. "

@@ -13,6 +13,7 @@ DeploybotError
     ├── ClaimRefusedError    the service and environment are not free
     ├── HoldChangedError     the lock is not what its writer saw: look and decide again
     ├── StoreUnavailableError the store does not answer, or takes nothing now
+    ├── LookupFailedError    who is in a group, or whose account it is, could not be found out
     ├── LeaseLostError       this worker no longer owns the operation
     ├── ModelUnavailableError no answer, or none that can be used
     ├── DeliveryError        a channel did not take a message
@@ -98,6 +99,10 @@ class HoldChangedError(OperatorError):
 
 class StoreUnavailableError(OperatorError):
     """The store gave no answer in time, or takes no writes; the same may be tried again later."""
+
+
+class LookupFailedError(OperatorError):
+    """Who is in a group, or whether an account may answer, could not be found out: nobody may."""
 
 
 class LeaseLostError(OperatorError, deploy.errors.LeaseLostError):

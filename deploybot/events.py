@@ -233,6 +233,8 @@ class ApprovalGranted(Inbound):
     digest: str
     channel: str
     comment: str = ""
+    groups: tuple[str, ...] = ()
+    """Groups of the request's rule that the person was in, as looked up for this answer."""
 
 
 class ApprovalDenied(Inbound):

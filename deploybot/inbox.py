@@ -20,8 +20,15 @@ from deploybot.answers import (
     standing_against,
     unconfirmed,
 )
-from deploybot.approvals import Refusal
-from deploybot.errors import ConflictError, DuplicateError, IllegalEventError, NotAllowedError
+from deploybot.approvals import Refusal, Rights
+from deploybot.directory import ConfiguredDirectory, rights_now
+from deploybot.errors import (
+    ConflictError,
+    DuplicateError,
+    IllegalEventError,
+    LookupFailedError,
+    NotAllowedError,
+)
 from deploybot.events import (
     Answered,
     AnswerRefused,
@@ -37,7 +44,7 @@ from deploybot.events import (
     Resumed,
     SlackMessageReceived,
 )
-from deploybot.ports import Clockwork, Operation, People, Store
+from deploybot.ports import Clockwork, Directory, Operation, People, Store
 from deploybot.questions import read_answer
 from deploybot.stopping import SERVICE, Wish
 from deploybot.thread import Status, Thread, thread_id_for
@@ -106,8 +113,15 @@ class Inbox:
     """
 
     def __init__(
-        self, store: Store, people: People, clock: Clockwork, catalog: Catalog | None = None
+        self,
+        store: Store,
+        people: People,
+        clock: Clockwork,
+        catalog: Catalog | None = None,
+        *,
+        directory: Directory | None = None,
     ) -> None:
+        self._directory = directory or ConfiguredDirectory(catalog.groups if catalog else {})
         self._store = store
         self._people = people
         self._clock = clock
@@ -147,6 +161,11 @@ class Inbox:
             return _Word(self._judge(thread, answer, self._clock.now()), said)
 
         return self._take(answer.thread, answer.delivery, word)
+
+    def refusal(self, answer: Answer) -> Refusal | None:
+        """Return why this answer would not count now, or None; nothing is stored."""
+        thread = self._store.load(answer.thread)
+        return self._refusal(thread, answer, self._clock.now())[0]
 
     def settle(self, settling: Settling) -> Receipt:
         """Say how a change of unknown outcome ended, and free its place; or refuse in words."""
@@ -313,8 +332,9 @@ class Inbox:
         """Return what the word amounts to, and the operation whose place becomes free by it."""
         now, live = self._clock.now(), settling.live or last_seen_live(thread)
         about, outcome = settling.request_id, settling.outcome
+        rights = self._rights(thread, about, settling.by, settling.channel)
         refusal = judge_settling(
-            thread, about, outcome, by=settling.by, live=live, people=self._people
+            thread, about, outcome, by=settling.by, live=live, people=self._people, rights=rights
         )
         request, started = thread.standing.request, thread.standing.started
         if refusal or request is None or started is None:
@@ -350,7 +370,27 @@ class Inbox:
         how = "live" if outcome == "succeeded" else "failed"
         return _Word(resolved, f"Settled as {how}.", release)
 
-    def _judge(self, thread: Thread, answer: Answer, now: datetime) -> Event:
+    def _rights(
+        self, thread: Thread, request_id: str, person: str, channel: str
+    ) -> Rights | Refusal:
+        """Look up anew who may answer the open request; a Refusal when that cannot be found out."""
+        request = thread.standing.request
+        if request is None or request.id != request_id:
+            return Rights()  # closed: nobody's right is asked for
+        try:
+            return rights_now(self._directory, request.rule, [(person, channel)])
+        except LookupFailedError as error:
+            return Refusal(
+                reason_code="rights_unknown",
+                text=f"Whether you may answer could not be checked: {error}. Nothing was approved "
+                "and nothing changed; try again in a minute.",
+            )
+
+    def _refusal(
+        self, thread: Thread, answer: Answer, now: datetime
+    ) -> tuple[Refusal | None, Rights | Refusal]:
+        """Return why the answer does not count, if it does not, and the rights it was judged by."""
+        rights = self._rights(thread, answer.request_id, answer.by, answer.channel)
         refusal = judge(
             thread,
             answer.request_id,
@@ -359,7 +399,12 @@ class Inbox:
             approved=answer.approved,
             people=self._people,
             now=now,
+            rights=rights,
         )
+        return refusal, rights
+
+    def _judge(self, thread: Thread, answer: Answer, now: datetime) -> Event:
+        refusal, rights = self._refusal(thread, answer, now)
         against: tuple[str, str] | tuple[()] = ()
         if refusal:
             against = (refusal.reason_code, refusal.text)
@@ -388,6 +433,7 @@ class Inbox:
                 digest=answer.digest,
                 channel=answer.channel,
                 comment=answer.comment,
+                groups=_groups(thread, answer.by, rights),
             )
         return ApprovalDenied(
             at=now,
@@ -415,6 +461,14 @@ def _as_an_answer(thread: Thread, event: Event) -> Event:
         question_id=question.question_id,
         answer=answer,
     )
+
+
+def _groups(thread: Thread, person: str, rights: Rights | Refusal) -> tuple[str, ...]:
+    """Return the groups of the open request's rule that the person was found in."""
+    request = thread.standing.request
+    if request is None or isinstance(rights, Refusal):
+        return ()
+    return request.rule.groups_of(person, rights)
 
 
 def _was_heard(thread: Thread, delivery: str) -> bool:

@@ -5,29 +5,24 @@ own refusal of anything seen → steps under lease and fence → the outcome, ap
 one atomic step. Nothing here ever runs an approval again.
 """
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from deploy.errors import DeployError, LeaseLostError, RefusedError
+from deploy.errors import DeployError, LeaseLostError
 from deploy.locks import Hold
 from deploy.plan import SHORT, Plan
 from deploy.target import Order, Progress, Running
-from deploybot.answers import asked_at
-from deploybot.approvals import ApprovalRequest, differences, is_met
+from deploybot.approvals import ApprovalRequest
 from deploybot.errors import ClaimRefusedError, ConflictError
 from deploybot.events import (
-    ApprovalExpired,
-    ApprovalSuperseded,
     DeployOutcomeUnknown,
     DeployStarted,
     DeploySucceeded,
     Event,
-    StepFailed,
 )
+from deploybot.gate import Gate
 from deploybot.lease import Heartbeat, entry_of
-from deploybot.lines import WORTH_WAITING, lined_up
 from deploybot.outcomes import WORKER, Change, ended, settled, still_running
-from deploybot.ports import Asking, Clockwork, Deployer, Operation, Store
-from deploybot.propose import rule_of
+from deploybot.ports import Clockwork, Deployer, Directory, Operation, Store
 from deploybot.proving import Proving
 from deploybot.thread import Status, Thread
 
@@ -42,7 +37,9 @@ class Operator:
         deployer: Deployer,
         clock: Clockwork,
         lease: timedelta = timedelta(seconds=20),
+        directory: Directory | None = None,
     ) -> None:
+        self._gate = Gate(store=store, deployer=deployer, clock=clock, directory=directory)
         self._store = store
         self._deployer = deployer
         self._clock = clock
@@ -78,7 +75,7 @@ class Operator:
         now = self._clock.now()
         if part == 0 and request.start_at is not None and now < request.start_at:
             return thread
-        if closed := self._gate(thread, request, part):
+        if closed := self._gate.closed(thread, request, part):
             return self._store.append(thread, closed)
         plan = request.plans[part]
         operation = Operation(
@@ -103,68 +100,9 @@ class Operator:
             thread = self._store.append(thread, started, claim=operation, aliases=(alias,))
         except ClaimRefusedError as error:
             return self._store.append(
-                thread, self._refused(thread, plan, "operation_running", str(error))
+                thread, self._gate.refused(thread, plan, "operation_running", str(error))
             )
         return self._run(thread, Change(request, started), operation)
-
-    def _gate(self, thread: Thread, request: ApprovalRequest, part: int) -> Event | None:
-        """Check everything again right before the start; return the event that closes, or None.
-
-        Before the first change all of them are checked, before a later one only that.
-        """
-        now = self._clock.now()
-        if part == 0 and now >= request.start_by:
-            return ApprovalExpired(at=now, by="clock", request_id=request.id)
-        changes: tuple[str, ...] = ()
-        coming = {plan.service: plan.sha for plan in request.plans[:part]}
-        deployer = self._deployer.at_once()
-        for shown in request.plans[part:] if part == 0 else request.plans[part : part + 1]:
-            asking = Asking(
-                thread.id,
-                request.requesters,
-                dict(coming),
-                asked_at=asked_at(thread, request),
-                began_at=_began_at(thread, request),
-            )
-            try:
-                ref = shown.sha if part else shown.ref  # what began goes on, whatever moved since
-                plan = deployer.plan(
-                    shown.action, shown.service, ref, shown.environment, asking=asking
-                )
-            except RefusedError as error:
-                return self._refused(thread, shown, error.reason_code, str(error))
-            except DeployError as error:
-                return self._refused(thread, shown, "not_planned", str(error))
-            changes = (*changes, *differences(shown, plan))
-            coming[plan.service] = plan.sha
-        rule = rule_of(self._deployer, request.plan.environment)
-        if request.rule.anyone_may_stop:  # a countdown: the standing rule is the policy's own
-            rule = rule.model_copy(update={"automatic": True, "anyone_may_stop": True})
-        as_ruled_now = request.model_copy(update={"rule": rule})
-        if request.sealed().digest != request.digest:
-            changes = (*changes, "the request does not match its digest")
-        if not is_met(as_ruled_now, thread.standing.grants):
-            changes = (*changes, "who may approve")
-        if not changes:
-            return None
-        return ApprovalSuperseded(
-            at=self._clock.now(), by="agent:code", request_id=request.id, changes=changes
-        )
-
-    def _refused(self, thread: Thread, shown: Plan, code: str, error: str) -> Event:
-        """Return what a refusal at the start amounts to: a place in line, or an end in words."""
-        now = self._clock.now()
-        if code in WORTH_WAITING and thread.standing.part == 0:
-            return lined_up(
-                self._store,
-                thread,
-                shown.service,
-                shown.environment,
-                why=error,
-                first=shown.action == "roll_back",
-                now=now,
-            )
-        return StepFailed(at=now, by="agent:code", intent="start", code=code, error=error)
 
     def _run(self, thread: Thread, change: Change, operation: Operation) -> Thread:
         order = _order(thread, change)
@@ -267,11 +205,6 @@ class Operator:
             watched=elsewhere,
         )
         return self._end(thread, event, operation)
-
-
-def _began_at(thread: Thread, request: ApprovalRequest) -> datetime | None:
-    events = (e for e in thread.events if isinstance(e, DeployStarted))
-    return next((event.at for event in events if event.request_id == request.id), None)
 
 
 def _request(thread: Thread) -> ApprovalRequest:

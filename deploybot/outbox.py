@@ -12,7 +12,7 @@ from typing import Any
 
 from deploy.locks import Hold
 from deploy.plan import Plan
-from deploybot.approvals import POLICY, ApprovalRequest, Grant
+from deploybot.approvals import ApprovalRequest, Grant
 from deploybot.events import (
     Answered,
     AnswerRefused,
@@ -57,6 +57,7 @@ from deploybot.events import (
 )
 from deploybot.telling import Asked, Card, CardState, Opening, Private, Said, Shown, Telling
 from deploybot.thread import Thread
+from deploybot.votes import is_met
 
 
 def _waits_to_start(card: Card) -> bool:
@@ -215,8 +216,8 @@ def _about_requests(reel: _Reel, event: Event) -> None:
         case ApprovalGranted(request_id=request_id):
             card = reel.told.get(f"card:{request_id}")
             if isinstance(card, Card):
-                grants = (*card.grants, Grant(by=event.by, at=event.at))
-                enough = event.by == POLICY or len(grants) >= card.request.rule.quorum
+                grants = (*card.grants, Grant.of(event))
+                enough = is_met(card.request, grants)
                 approved = CardState.APPROVED
                 if card.request.start_at is not None:
                     approved = CardState.SCHEDULED

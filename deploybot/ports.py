@@ -12,6 +12,7 @@ from deploy.catalog import Catalog
 from deploy.locks import Hold
 from deploy.plan import Commit, Plan
 from deploy.target import Guard, Live, Order, Outcome, Probe, Report, Running, TestReport
+from deploybot.approvals import Refusal
 from deploybot.events import Event
 from deploybot.next_step import NextStep
 from deploybot.thread import Thread
@@ -344,6 +345,22 @@ class People:
         """Return what people call this person."""
         person = self.get(person_id)
         return person.name if person else person_id.partition(":")[2] or person_id
+
+
+class Directory(Protocol):
+    """Who may answer, looked up anew each time it counts, with an answer of the last minute."""
+
+    def members(self, group: str) -> frozenset[str]:
+        """Return the ids of the people in a configured group; strangers are left out.
+
+        Raises LookupFailedError when that cannot be found out.
+        """
+
+    def refusal(self, person: str, channel: str) -> Refusal | None:
+        """Return why this person's account may not answer over this channel now, or None.
+
+        Such as a guest's, a bot's, one that was closed. Raises LookupFailedError.
+        """
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,8 @@ from deploy.errors import DeployError, RefusedError
 from deploy.moments import parse_start
 from deploy.plan import Plan
 from deploybot.approvals import POLICY, ApprovalRequest, Rule
+from deploybot.directory import ConfiguredDirectory, groups_now
+from deploybot.errors import LookupFailedError
 from deploybot.events import (
     ApprovalGranted,
     ApprovalRequested,
@@ -22,14 +24,22 @@ from deploybot.events import (
 from deploybot.lines import WORTH_WAITING, jumps, lined_up
 from deploybot.next_step import Change, Deploy, DeployTogether, RollBack, to_wire
 from deploybot.pipeline import this_turn
-from deploybot.ports import Asking, Clockwork, Deployer, Store
+from deploybot.ports import Asking, Clockwork, Deployer, Directory, Store
 from deploybot.thread import Thread
 
 
 class Proposals:
     """Resolves and checks a change, and asks people; what runs is looked up here, not chosen."""
 
-    def __init__(self, *, store: Store, deployer: Deployer, clock: Clockwork) -> None:
+    def __init__(
+        self,
+        *,
+        store: Store,
+        deployer: Deployer,
+        clock: Clockwork,
+        directory: Directory | None = None,
+    ) -> None:
+        self._directory = directory or ConfiguredDirectory(deployer.catalog.groups)
         self._store = store
         self._deployer = deployer
         self._clock = clock
@@ -42,6 +52,7 @@ class Proposals:
         try:
             start_at = self._start_at(thread, step, now)
             plans = planning.plans(start_at)
+            rule = rule_of(self._deployer, step.environment, self._directory)
         except RefusedError as error:
             code = error.reason_code
             if code in WORTH_WAITING and not thread.standing.dry_run:
@@ -51,16 +62,24 @@ class Proposals:
         except DeployError as error:
             failed = StepFailed(at=now, by=by, intent=intent, code="not_planned", error=str(error))
             return self._append(thread, failed)
+        except LookupFailedError as error:
+            text = f"Who may approve could not be looked up: {error}. Nobody was asked."
+            failed = StepFailed(at=now, by=by, intent=intent, code="rights_unknown", error=text)
+            return self._append(thread, failed)
         if thread.standing.dry_run:
             return self._append(thread, PlansShown(at=now, by=by, plans=plans, start_at=start_at))
-        return self._append(thread, *self._asked(thread, step, plans, start_at))
+        return self._append(thread, *self._asked(thread, step, plans, rule, start_at))
 
     def _asked(
-        self, thread: Thread, step: Change, plans: tuple[Plan, ...], start_at: datetime | None
+        self,
+        thread: Thread,
+        step: Change,
+        plans: tuple[Plan, ...],
+        rule: Rule,
+        start_at: datetime | None,
     ) -> Iterator[Event]:
         """Yield the request, and the standing rule's yes where that is enough."""
         now = self._clock.now()
-        rule = rule_of(self._deployer, step.environment)
         countdown = self._countdown(thread, step)
         if countdown is not None:
             rule = rule.model_copy(update={"automatic": True, "anyone_may_stop": True})
@@ -180,13 +199,21 @@ class Planning:
                 return tuple((service, refs[service]) for service in known)
 
 
-def rule_of(deployer: Deployer, environment: str) -> Rule:
-    """Return who may approve for an environment, as the configuration has it now."""
+def rule_of(deployer: Deployer, environment: str, directory: Directory) -> Rule:
+    """Return who may approve for an environment, as configured and looked up now.
+
+    Raises LookupFailedError when nobody can tell who is in a group.
+    """
     table = deployer.catalog.environments[environment]
+    groups = groups_now(directory, table.groups)
+    members = (person for group in groups for person in group.people)
     return Rule(
-        approvers=table.approvers,
+        approvers=tuple(dict.fromkeys((*table.named, *members))),
         quorum=table.quorum,
         requester_may_approve=table.requester_may_approve,
         automatic=table.automatic,
         expires_seconds=table.expires_seconds,
+        named=table.named if groups else (),
+        groups=groups,
+        one_from_each=table.one_from_each,
     )

@@ -85,7 +85,7 @@ def may_stop(request: ApprovalRequest, by: str, people: People) -> Refusal | Non
         return Refusal(reason_code="unknown_person", text=UNKNOWN_PERSON)
     rule = request.rule
     may = {*request.requesters, *rule.approvers}
-    if by in may or rule.anyone_may_stop or not rule.approvers:
+    if by in may or rule.anyone_may_stop or rule.asks_nobody:
         return None
     return Refusal(
         reason_code="not_an_approver",

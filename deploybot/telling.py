@@ -10,9 +10,10 @@ from enum import StrEnum
 from typing import Protocol
 
 from deploy.plan import Plan
-from deploybot.approvals import ApprovalRequest, Grant, is_met
+from deploybot.approvals import ApprovalRequest, Grant
 from deploybot.events import QuestionAsked
 from deploybot.thread import Thread
+from deploybot.votes import is_met
 
 
 class CardState(StrEnum):

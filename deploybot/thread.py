@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Literal
 
-from deploybot.approvals import POLICY, ApprovalRequest, Grant, is_met
+from deploybot.approvals import POLICY, ApprovalRequest, Grant
 from deploybot.errors import IllegalEventError
 from deploybot.events import (
     Answered,
@@ -60,6 +60,7 @@ from deploybot.events import (
     Woke,
 )
 from deploybot.next_step import RunTests
+from deploybot.votes import is_met
 
 
 class Status(StrEnum):
@@ -357,7 +358,7 @@ def _line(before: Standing, event: Event) -> tuple[str, str] | None:
 
 def _granted(before: Standing, event: ApprovalGranted) -> dict[str, Any]:
     """Count one more yes: approved when there are enough, open otherwise."""
-    grants = (*before.grants, Grant(by=event.by, at=event.at))
+    grants = (*before.grants, Grant.of(event))
     met = before.request is not None and is_met(before.request, grants)
     return {"grants": grants, "status": Status.APPROVED if met else before.status}
 

@@ -25,6 +25,8 @@ from deploy.target import (
     StepDone,
     TestReport,
 )
+from deploybot import approvals
+from deploybot.errors import LookupFailedError
 from deploybot.next_step import DoneForNow, NextStep
 from deploybot.ports import (
     NOBODY,
@@ -51,12 +53,13 @@ PEOPLE = People(
 )
 
 
-def catalog(**production: Any) -> Catalog:
+def catalog(*, groups: dict[str, Any] | None = None, **production: Any) -> Catalog:
     """Return two services in two environments, production with Ann, Ben and Mia as approvers."""
     target = {"kind": "releases", "base": "/nowhere"}
     place = {"backend": {}, "frontend": {}}
     return Catalog.model_validate(
         {
+            "groups": groups or {},
             "repositories": {"shop": {"path": "/nowhere/shop.git"}},
             "services": {
                 "backend": {"repository": "shop", "target": target},
@@ -335,6 +338,28 @@ class FakeDeployer:
             if place[1] == environment:
                 self.live_now[place] = live.model_copy(update={"verified": True})
         return TestReport(passed=True, seconds=0.1, exit_code=0, summary="2 passed", tail=())
+
+
+@dataclass
+class FakeDirectory:
+    """Groups and accounts in memory; `down` says why nothing can be looked up."""
+
+    groups: dict[str, set[str]] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
+    """Person → why that account may not answer."""
+    down: str = ""
+
+    def members(self, group: str) -> frozenset[str]:
+        if self.down:
+            raise LookupFailedError(self.down)
+        return frozenset(self.groups[group])
+
+    def refusal(self, person: str, channel: str) -> approvals.Refusal | None:
+        if self.down:
+            raise LookupFailedError(self.down)
+        if person not in self.refused:
+            return None
+        return approvals.Refusal(reason_code="account_refused", text=self.refused[person])
 
 
 @dataclass

@@ -13,7 +13,7 @@ from deploybot.memory import MemoryStore
 from deploybot.next_step import NextStep
 from deploybot.operate import Operator
 from deploybot.outbox import tellings
-from deploybot.ports import Model
+from deploybot.ports import Directory, Model
 from deploybot.telling import Telling
 from deploybot.thread import Thread
 
@@ -26,12 +26,15 @@ class Story:
     script: ScriptedModel = field(default_factory=ScriptedModel)
     model: Model | None = None
     table: Any = field(default_factory=catalog)
+    directory: Directory | None = None
     thread_id: str = "t1"
     deliveries: int = 0
 
     def __post_init__(self) -> None:
         self.store = self.opened_store()
-        self.inbox = Inbox(self.store, PEOPLE, self.clock.clockwork, self.table)
+        self.inbox = Inbox(
+            self.store, PEOPLE, self.clock.clockwork, self.table, directory=self.directory
+        )
         self.deploys_with(FakeDeployer(self.table, self.clock.now, self.store))
 
     def deploys_with(self, deployer: FakeDeployer) -> "Story":
@@ -44,9 +47,13 @@ class Story:
             prompt=plain_prompt,
             clock=self.clock.clockwork,
             people=PEOPLE,
+            directory=self.directory,
         )
         self.operator = Operator(
-            store=self.store, deployer=self.deployer, clock=self.clock.clockwork
+            store=self.store,
+            deployer=self.deployer,
+            clock=self.clock.clockwork,
+            directory=self.directory,
         )
         return self
 

@@ -71,9 +71,10 @@ def of_people(configuration: Configuration, settings: Settings) -> Iterator[Find
             )
         if table.email and "@" not in table.email:
             yield wrong(f"people.{name}", f"people.{name}.email is no address.", "Correct it.")
-    for name, place in configuration.catalog.environments.items():
+    for name in configuration.catalog.environments:
         known = configuration.people
-        silent = [p for p in place.approvers if not (known[p].slack or known[p].email)]
+        may = configuration.catalog.approvers(name)
+        silent = [p for p in may if not (known[p].slack or known[p].email)]
         if silent:
             yield warning(
                 f"environments.{name}.approvers",

@@ -8,7 +8,6 @@ from datetime import datetime
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
-from deploybot.answers import judge
 from deploybot.bootstrap import Bot
 from deploybot.errors import IllegalEventError, NotAllowedError
 from deploybot.events import AnswerRefused, QuestionAsked
@@ -152,16 +151,7 @@ class SlackDesk:
         answer = pressed.answer
         thread = self.store.load(answer.thread)
         request = thread.standing.request
-        refusal = judge(
-            thread,
-            answer.request_id,
-            answer.digest,
-            by=answer.by,
-            approved=False,
-            people=self.people,
-            now=self.now(),
-        )
-        if refusal or request is None:
+        if request is None or self.inbox.refusal(answer):
             return False
         try:
             stops = thread.standing.status is Status.APPROVED

@@ -86,7 +86,7 @@ def card(
 ) -> CardView:
     """Return one request of the thread as this reader is to see it."""
     about = [e for e in thread.events if getattr(e, "request_id", None) == request.id]
-    grants = tuple(Grant(by=e.by, at=e.at) for e in about if isinstance(e, ApprovalGranted))
+    grants = tuple(Grant.of(e) for e in about if isinstance(e, ApprovalGranted))
     given = {grant.by for grant in grants}
     may = [
         person

@@ -50,7 +50,7 @@ def rule(catalog: Catalog, people: People, environment: str) -> str:
         return "Not configured any more."
     if table.automatic:
         return "Changes need nobody's approval."
-    names = ", ".join(people.name(person) for person in table.approvers)
+    names = ", ".join(people.name(person) for person in catalog.approvers(environment))
     if table.quorum > 1:
         return f"A change takes {table.quorum} of these: {names}."
     return f"May approve changes: {names}."
