@@ -13,6 +13,7 @@ from deploybot.cli.exits import SAYS
 from deploybot.config import SETTINGS
 from deploybot.events import Event, Fact, Inbound
 from deploybot.failpoints import POINTS
+from deploybot.invariants import INVARIANTS
 from deploybot.metrics import METRICS
 from deploybot.next_step import BY_MODEL, NextStep
 from deploybot.thread import ANYWHERE, TRANSITIONS
@@ -105,6 +106,11 @@ def exit_codes() -> str:
     return _table(("Exit code", "What it tells"), rows)
 
 
+def invariants() -> str:
+    """List every invariant."""
+    return _table(("Name", "What it says"), list(INVARIANTS.items()))
+
+
 def points() -> str:
     """List every point at which tests let things go wrong."""
     rows = [(f"`{name}`", says) for name, says in POINTS.items()]
@@ -118,6 +124,7 @@ BLOCKS: dict[str, tuple[str, Callable[[], str]]] = {
     "metrics": ("docs/metrics.md", metrics),
     "events": ("docs/events.md", events),
     "steps": ("docs/events.md", steps),
+    "invariants": ("docs/faults.md", invariants),
     "points": ("docs/faults.md", points),
     "reasons": ("docs/policy.md", reasons),
 }

@@ -14,7 +14,7 @@ CHECKING = "Check it"
 
 
 @app.command(rich_help_panel=CHECKING)
-def audit(
+def audit(  # noqa: PLR0913 - an argument an option
     thread: Annotated[
         str, typer.Argument(help="only this one", autocompletion=completing.threads)
     ] = "",
@@ -32,6 +32,9 @@ def audit(
     form: Annotated[
         str, typer.Option("--format", help="export the requests, as jsonl or markdown")
     ] = "",
+    deep: Annotated[
+        bool, typer.Option("--deep", help="hold everything that was promised against the targets")
+    ] = False,
     state: State = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="for programs: what was gone through, and what is bad")
@@ -41,7 +44,9 @@ def audit(
 
     Runs on the bot's own host, which has the key. Each thread is gone through event by event; the
     first bad one is named, and the exit code is then 1. With --format every request is exported:
-    who asked, where it was shown, who approved it when, what ran, and how it ended.
+    who asked, where it was shown, who approved it when, what ran, and how it ended. With --deep all
+    threads are held against the journals of the targets, against what is live and what people were
+    told, invariant by invariant (docs/faults.md).
     """
     from deploybot.cli import audit_report, auditing
     from deploybot.cli.connection import now
@@ -61,7 +66,15 @@ def audit(
         environment=environment,
         form=form,
     )
+    if deep and (thread or form or since or until or service or environment):
+        raise typer.BadParameter(
+            "--deep goes through everything; it takes --json and --state only."
+        )
     bot = bot_on_this_host(state)
+    if deep:
+        from deploybot.cli.deep_audit import deep_audit
+
+        return deep_audit(Terminal(as_json=as_json), bot)
     ledger = RedisLedger(bot.queues.connection)
     return auditing.audit(Terminal(as_json=as_json), ledger, sealing_key(bot.settings), wanted)
 
