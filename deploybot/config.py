@@ -6,7 +6,6 @@ deployed, where and by whose leave comes from `deploybot.toml` (`Configuration`)
 
 import os
 import re
-import secrets
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -23,6 +22,7 @@ from deploybot.errors import ConfigError
 from deploybot.model_tables import BudgetTables, ModelTable
 from deploybot.ports import People, Person
 from deploybot.prompting.renderers import RENDERERS
+from deploybot.state_folder import kept_key
 
 
 @dataclass(frozen=True)
@@ -322,15 +322,7 @@ def sealing_key(settings: Settings) -> bytes:
         return given.encode()
     if settings.redis_url:
         raise _wrong("DEPLOYBOT_SECRET_KEY", "it is not set, though DEPLOYBOT_REDIS_URL is")
-    settings.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path = settings.state_dir / "secret.key"
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_bytes()
-    with os.fdopen(descriptor, "w") as file:
-        file.write(secrets.token_hex(32))
-    return path.read_bytes()
+    return kept_key(settings.state_dir)
 
 
 def _people_exist(configuration: Configuration) -> None:

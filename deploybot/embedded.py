@@ -24,6 +24,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from deploybot.errors import ConfigError
+from deploybot.state_folder import opened_for_its_owner, private_folder
 
 SOCKET_PATH_LIMIT = 100
 """Bytes that surely fit into a socket address: Linux takes 107, macOS 103."""
@@ -55,7 +56,7 @@ class EmbeddedServer:
         Raises ConfigError when another process owns the directory, when no server program is
         found, or when the server ends or stays silent.
         """
-        directory = _private(directory.resolve())
+        directory = private_folder(directory.resolve())  # who reaches the socket may do anything
         program = _program()
         deadline = time.monotonic() + timeout
         lock = _own(directory)
@@ -95,13 +96,6 @@ def url_of(directory: Path) -> str:
 
 def _url(path: Path) -> str:
     return f"unix://{quote(str(path))}"
-
-
-def _private(directory: Path) -> Path:
-    """Make the directory ours alone: whoever can reach the socket may do anything."""
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    directory.chmod(0o700)
-    return directory
 
 
 def _program() -> str:
@@ -146,7 +140,7 @@ def _socket_path(directory: Path) -> Path:
 
 def _own(directory: Path) -> IO[bytes]:
     """Take the directory for this process; the lock lasts until it is closed or the process ends."""
-    lock = (directory / "owner.lock").open("a+b")
+    lock = open(directory / "owner.lock", "a+b", opener=opened_for_its_owner)  # noqa: SIM115 - kept
     deadline = time.monotonic() + OWNER_GRACE
     while not _locked(lock):
         lock.seek(0)
@@ -172,7 +166,7 @@ def _free_of_leftovers(directory: Path, path: Path, deadline: float) -> Iterator
 
     Linux ends such a server by itself; elsewhere it lives on, with all that was written.
     """
-    with (directory / "server.lock").open("a+b") as lock:
+    with open(directory / "server.lock", "a+b", opener=opened_for_its_owner) as lock:
         asked = False
         while not _locked(lock):
             if not asked:
@@ -203,13 +197,14 @@ def _launch(program: str, directory: Path, path: Path, lock: IO[bytes]) -> subpr
         "maxmemory-policy": "noeviction",
     }
     arguments = [part for name, value in settings.items() for part in (f"--{name}", value)]
-    with (directory / "server.log").open("ab") as log:
+    with open(directory / "server.log", "ab", opener=opened_for_its_owner) as log:
         return subprocess.Popen(
             (program, *arguments),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             cwd=directory,
+            umask=0o077,  # what it writes holds every thread
             process_group=0,  # Ctrl-C in a terminal must not reach the server before the workers
             pass_fds=(lock.fileno(),),  # the server holds its own lock for as long as it lives
             preexec_fn=_die_with_parent(),  # noqa: PLW1509 - started before other threads exist

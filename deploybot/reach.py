@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from deploybot.errors import ConfigError
+from deploybot.state_folder import opened_for_its_owner
 
 FILE = "client.json"
 
@@ -26,8 +27,8 @@ class Reach:
 def write_reach(folder: Path, reach: Reach) -> None:
     """Let `--state FOLDER` reach a web process; the file is its owner's alone."""
     path = folder / FILE
-    path.touch(mode=0o600)
-    path.write_text(json.dumps(asdict(reach), indent=2) + "\n", encoding="utf-8")
+    with open(path, "w", encoding="utf-8", opener=opened_for_its_owner) as file:
+        file.write(json.dumps(asdict(reach), indent=2) + "\n")
 
 
 def read_reach(folder: Path) -> Reach:

@@ -15,6 +15,7 @@ from deploybot.bootstrap import build_bot
 from deploybot.config import Configuration, Settings, read_configuration, read_settings
 from deploybot.configured_models import model_tables
 from deploybot.embedded import EmbeddedServer
+from deploybot.state_folder import private_folder
 from deploybot.web.app import create_app
 
 STOPS_WITHIN = 30.0
@@ -30,7 +31,8 @@ def serve(*, with_worker: bool) -> int:
     configuration = read_configuration(settings.config)
     with ExitStack() as stack:
         if not settings.redis_url:
-            stack.enter_context(EmbeddedServer.start(settings.state_dir / "redis"))
+            folder = private_folder(settings.state_dir)
+            stack.enter_context(EmbeddedServer.start(folder / "redis"))
         bot = build_bot(settings, configuration)
         stack.enter_context(bot.watch.flushing())
         if with_worker:

@@ -36,6 +36,7 @@ from deploybot.embedded import EmbeddedServer
 from deploybot.errors import ConfigError
 from deploybot.operations import FENCES, place
 from deploybot.reach import Reach, write_reach
+from deploybot.state_folder import kept_key, opened_for_its_owner, private_folder
 
 HOST = "127.0.0.1"
 STARTS_WITHIN = 30.0
@@ -162,8 +163,8 @@ class Company:
         """Start what is there without the bot: Slack, and whatever serves the releases."""
         plain = {name: value for name, value in os.environ.items() if name in _KEPT}  # noqa: TID251 - handed on to children, not read
         workspace = self.directory / "workspace.json"
-        workspace.write_text(self._workspace(mailbox).model_dump_json(), encoding="utf-8")
-        workspace.chmod(0o600)
+        with open(workspace, "w", encoding="utf-8", opener=opened_for_its_owner) as file:
+            file.write(self._workspace(mailbox).model_dump_json())
         argv = ["-m", "deploybot.demo.workspace", "--settings", str(workspace)]
         self.start("workspace", [*argv, "--port", str(self.ports.workspace)], environ=plain)
         for (environment, service), port in self.ports.releases.items():
@@ -185,7 +186,7 @@ class Company:
                     "choose another folder with --state."
                 )
             shutil.rmtree(self.directory)
-        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private_folder(self.directory)
         (self.directory / MARK).write_text("{}\n", encoding="utf-8")
 
     def _give_tools(self) -> None:
@@ -233,8 +234,8 @@ class Company:
         pids = {name: process.pid for name, process in self.processes.items()}
         access = asdict(self.access) | {"pids": {"redis": redis_pid, **pids}}
         path = self.directory / MARK
-        path.write_text(json.dumps(access, indent=2) + "\n", encoding="utf-8")
-        path.chmod(0o600)
+        with open(path, "w", encoding="utf-8", opener=opened_for_its_owner) as file:
+            file.write(json.dumps(access, indent=2) + "\n")
         write_reach(self.directory, Reach(self.access.bot, self.access.tokens, YOU))
 
     def _mailbox(self, stack: ExitStack) -> Mailbox:
@@ -282,12 +283,8 @@ class Company:
         }
 
     def _sealing_key(self) -> str:
-        """Make the key, and keep it where commands on this host look for it."""
-        key = secrets.token_hex(32)
-        path = self.directory / "secret.key"
-        path.touch(mode=0o600)
-        path.write_text(key, encoding="utf-8")
-        return key
+        """Make the key, where commands on this host look for it."""
+        return kept_key(self.directory).decode()
 
     # -- the past ------------------------------------------------------------------
 

@@ -1,5 +1,6 @@
 """What stands on this machine: settings, the file, its people, its folders, and keys."""
 
+import os
 import re
 import stat
 from collections.abc import Iterator, Mapping
@@ -121,7 +122,13 @@ def of_tokens(settings: Settings, configuration: Configuration | None) -> Iterat
 def of_the_machine(settings: Settings) -> Iterator[Finding]:
     """Check the state folder, the key in it, and the address that people and webhooks use."""
     folder = settings.state_dir
-    if folder.exists() and stat.S_IMODE(folder.stat().st_mode) & 0o077:
+    if folder.exists() and folder.stat().st_uid != os.geteuid():
+        yield wrong(
+            "DEPLOYBOT_STATE_DIR",
+            f"{folder} belongs to somebody else, so nothing starts.",
+            "Run as its owner, or set it to a folder of your own.",
+        )
+    elif folder.exists() and stat.S_IMODE(folder.stat().st_mode) & 0o077:
         yield warning(
             "DEPLOYBOT_STATE_DIR",
             f"Others may look into {folder}, where the store and its key are.",
