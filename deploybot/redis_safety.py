@@ -1,5 +1,6 @@
 """Whether a Redis may hold threads, and the client that never writes twice; starting one is embedded.py's."""
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import cast
 
@@ -8,6 +9,8 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from deploybot.errors import ConfigError
+
+_NEEDED = ("appendonly", "appendfsync", "maxmemory-policy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,33 +68,57 @@ def _role(connection: redis.Redis) -> tuple[Problem, ...]:
     return (Problem("role", f"it is a {role}, and must be the master"),)
 
 
-def _settings(connection: redis.Redis) -> tuple[Problem, ...]:
+def _settings(connection: redis.Redis) -> Iterator[Problem]:
     try:
-        found = connection.config_get("appendonly", "appendfsync", "maxmemory-policy")
+        found = connection.config_get(*_NEEDED)
     except redis.ResponseError:
-        text = (
-            "its settings cannot be read: make sure that it has "
-            "appendonly yes, appendfsync always and maxmemory-policy noeviction"
-        )
-        return (Problem("config", text, fatal=False),)
+        yield from _hidden(connection)
+        return
     values = {
         _text(name): _text(value) for name, value in cast(dict[object, object], found).items()
     }
-    problems = []
+    yield from _wrong(values)
+    yield from _fsync(values.get("appendfsync"))
+
+
+def _wrong(values: Mapping[str, str]) -> Iterator[Problem]:
     if values.get("appendonly") != "yes":
-        problems.append(Problem("appendonly", "appendonly must be yes"))
-    match values.get("appendfsync"):
+        yield Problem("appendonly", "appendonly must be yes")
+    if (policy := values.get("maxmemory-policy")) != "noeviction":
+        text = f"maxmemory-policy is {policy}, and must be noeviction"
+        yield Problem("maxmemory-policy", text)
+
+
+def _fsync(value: str | None) -> Iterator[Problem]:
+    match value:
         case "always":
             pass
         case "everysec":
             text = "appendfsync is everysec: a power cut can lose the last second; set it to always"
-            problems.append(Problem("appendfsync", text, fatal=False))
+            yield Problem("appendfsync", text, fatal=False)
         case other:
-            problems.append(Problem("appendfsync", f"appendfsync is {other}, and must be always"))
-    if (policy := values.get("maxmemory-policy")) != "noeviction":
-        text = f"maxmemory-policy is {policy}, and must be noeviction"
-        problems.append(Problem("maxmemory-policy", text))
-    return tuple(problems)
+            yield Problem("appendfsync", f"appendfsync is {other}, and must be always")
+
+
+def _hidden(connection: redis.Redis) -> Iterator[Problem]:
+    """Find what can be found where CONFIG is refused, as it should be to a user of ours alone."""
+    try:
+        told = cast(dict[str, object], connection.info())
+    except redis.ResponseError:
+        told = {}
+    if "aof_enabled" not in told or "maxmemory_policy" not in told:
+        text = (
+            "its settings cannot be read: make sure that it has "
+            "appendonly yes, appendfsync always and maxmemory-policy noeviction"
+        )
+        yield Problem("config", text, fatal=False)
+        return
+    enabled = "yes" if str(told["aof_enabled"]) == "1" else "no"
+    yield from _wrong({"appendonly": enabled, "maxmemory-policy": str(told["maxmemory_policy"])})
+    text = (
+        "this user may not read appendfsync (CONFIG is refused to it): make sure that it is always"
+    )
+    yield Problem("appendfsync", text, fatal=False)
 
 
 def _text(value: object) -> str:

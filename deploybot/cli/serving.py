@@ -1,6 +1,7 @@
 """`serve` and `worker`: the processes that a machine runs, and on one machine all of them."""
 
 import gc
+import logging
 import os
 import signal
 import subprocess
@@ -15,8 +16,11 @@ from deploybot.bootstrap import build_bot
 from deploybot.config import Configuration, Settings, read_configuration, read_settings
 from deploybot.configured_models import model_tables
 from deploybot.embedded import EmbeddedServer
+from deploybot.redis_safety import check
 from deploybot.state_folder import private_folder
 from deploybot.web.app import create_app
+
+logger = logging.getLogger(__name__)
 
 STOPS_WITHIN = 30.0
 
@@ -34,6 +38,8 @@ def serve(*, with_worker: bool) -> int:
             folder = private_folder(settings.state_dir)
             stack.enter_context(EmbeddedServer.start(folder / "redis"))
         bot = build_bot(settings, configuration)
+        for problem in check(bot.queues.connection):
+            logger.warning(problem.text, extra={"action": "check_redis"})
         stack.enter_context(bot.watch.flushing())
         if with_worker:
             stack.enter_context(_workers())

@@ -52,15 +52,41 @@ def test_losing_a_second_in_a_power_cut_is_a_warning(connection: redis.Redis) ->
     assert "everysec" in problem.text
 
 
+def tenant(connection: redis.Redis, url: str, *rights: str) -> redis.Redis:
+    """Return the connection of somebody who has all rights but some."""
+    connection.execute_command("ACL", "SETUSER", "tenant", "reset")
+    connection.execute_command("ACL", "SETUSER", "tenant", "on", "nopass", "~*", "+@all", *rights)
+    return redis.Redis.from_url(url, username="tenant", password="any")
+
+
 def test_a_service_that_hides_its_settings_gets_a_warning(
     connection: redis.Redis, url: str
 ) -> None:
-    connection.execute_command("ACL", "SETUSER", "tenant", "on", "nopass", "~*", "+@all", "-config")
-    tenant = redis.Redis.from_url(url, username="tenant", password="any")
-
-    (problem,) = require_safe(tenant)
+    (problem,) = require_safe(tenant(connection, url, "-config", "-info"))
 
     assert problem.setting == "config"
+
+
+def test_where_settings_are_not_for_us_to_read_the_rest_is_found_another_way(
+    connection: redis.Redis, url: str
+) -> None:
+    (problem,) = require_safe(tenant(connection, url, "-config"))
+
+    assert problem.setting == "appendfsync"
+    assert "CONFIG is refused" in problem.text
+    assert not problem.fatal
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"), [("appendonly", "no"), ("maxmemory-policy", "allkeys-lru")]
+)
+def test_a_redis_that_can_lose_threads_is_refused_though_it_hides_its_settings(
+    connection: redis.Redis, url: str, setting: str, value: str
+) -> None:
+    connection.config_set(setting, value)
+
+    with pytest.raises(ConfigError, match=setting):
+        require_safe(tenant(connection, url, "-config"))
 
 
 def test_a_replica_is_refused(connection: redis.Redis) -> None:
