@@ -21,6 +21,7 @@ from deploy.connections import Connections
 from deploy.errors import DeployError, RefusedError
 from deploy.look import Look
 from deploy.plan import SHORT
+from deploy.secret import Secret
 from deploy.target_tables import place_in_file
 
 Command = Callable[[Look, argparse.Namespace], int]
@@ -64,10 +65,10 @@ def _look(catalog: Catalog) -> Look:
     usual = Connections()
     connections = Connections(
         github_url=environ.get("GITHUB_API_URL", usual.github_url),
-        github_token=environ.get("GITHUB_TOKEN", ""),
+        github_token=Secret(environ.get("GITHUB_TOKEN", "")),
         vercel_url=environ.get("VERCEL_API_URL", usual.vercel_url),
-        vercel_token=environ.get("VERCEL_TOKEN", ""),
-        kubernetes_token=environ.get("KUBERNETES_TOKEN", ""),
+        vercel_token=Secret(environ.get("VERCEL_TOKEN", "")),
+        kubernetes_token=Secret(environ.get("KUBERNETES_TOKEN", "")),
     )
     look = Look(catalog, clock=shell.now, connections=connections)
     return Look(

@@ -33,8 +33,8 @@ class GitHub:
     """One GitHub, spoken to with one token; nothing is asked before it is needed, nor again."""
 
     def __init__(self, connections: Connections) -> None:
-        token = connections.github_token
-        self._authorization = {"Authorization": f"Bearer {token}"} if token else {}
+        self._token = connections.github_token
+        token = self._token.get_secret_value()
         self._api = Github(
             auth=Auth.Token(token) if token else None,
             base_url=connections.github_url,
@@ -73,13 +73,17 @@ class GitHub:
                 checks.append(Check(name="further statuses", state=_of(combined.state)))
         return tuple(checks)
 
+    def _authorization(self) -> dict[str, str]:
+        token = self._token.get_secret_value()
+        return {"Authorization": f"Bearer {token}"} if token else {}
+
     def log_tail(self, url: str, lines: int) -> tuple[bytes, ...]:
         """Return the last lines of a log, as far as 8 MB go; raises PlaceError.
 
         A log is kept elsewhere: the token is shown to GitHub, never to where it points.
         """
         with github_answers("give the log"), urllib3.PoolManager(retries=False) as pool:
-            headers = {"User-Agent": "deploybot", **self._authorization}
+            headers = {"User-Agent": "deploybot", **self._authorization()}
             answer = pool.request(
                 "GET", url, headers=headers, redirect=False, timeout=REQUEST_SECONDS
             )

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
+from deploy.secret import SecretKey
 from deploybot import logs
 from deploybot.agent import Agent
 from deploybot.config import (
@@ -105,7 +106,7 @@ class Bot:
 
 def redis_url(settings: Settings) -> str:
     """Return the address of the store: the one that was set, or the built-in server's."""
-    return settings.redis_url or url_of(settings.state_dir / "redis")
+    return settings.redis_url.get_secret_value() or url_of(settings.state_dir / "redis")
 
 
 def bot_from_environment(environ: Mapping[str, str] | None = None) -> Bot:
@@ -215,7 +216,7 @@ def mail_settings(
     return MailSettings(
         address=settings.email_address,
         authserv_id=settings.email_authserv_id,
-        secret=hmac.digest(key, b"mail", hashlib.sha256),
+        secret=SecretKey(hmac.digest(key, b"mail", hashlib.sha256)),
         environments=frozenset(
             name
             for name, table in configuration.catalog.environments.items()

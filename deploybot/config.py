@@ -8,14 +8,15 @@ import os
 import re
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from deploy.catalog import Catalog
 from deploy.connections import Connections
+from deploy.secret import Secret, SecretKey
 from deploy.target_tables import place_in_file
 from deploybot import failpoints
 from deploybot.errors import ConfigError
@@ -139,14 +140,15 @@ class Settings:
 
     config: Path
     state_dir: Path
-    redis_url: str = field(repr=False)  # it may hold a password
+    redis_url: Secret
+    """It may hold a password."""
     allow_unsafe_redis: bool
-    secret_key: SecretStr
+    secret_key: Secret
     host: str
     port: int
     url: str
-    token: SecretStr
-    api_tokens: Mapping[str, SecretStr]
+    token: Secret
+    api_tokens: Mapping[str, Secret]
     tokens_file: Path | None
     api_reads: str
     api_writes: str
@@ -155,43 +157,43 @@ class Settings:
     operations: int
     log_format: str
     log_level: str
-    metrics_token: SecretStr
+    metrics_token: Secret
     otlp_endpoint: str
-    otlp_headers: SecretStr
+    otlp_headers: Secret
     otlp_service: str
     failpoint: str
     prompts_dir: Path | None
     renderer: str
     model_timeout: float
     email_address: str
-    email_secret: SecretStr
+    email_secret: Secret
     email_authserv_id: str
-    smtp_url: SecretStr
+    smtp_url: Secret
     sign_in_by_choice: bool
-    slack_bot_token: SecretStr
-    slack_signing_secrets: tuple[SecretStr, ...]
-    slack_app_token: SecretStr
+    slack_bot_token: Secret
+    slack_signing_secrets: tuple[Secret, ...]
+    slack_app_token: Secret
     slack_client_id: str
-    slack_client_secret: SecretStr
+    slack_client_secret: Secret
     slack_api_url: str
-    openai_api_key: SecretStr
+    openai_api_key: Secret
     openai_base_url: str
     openai_models: tuple[str, ...]
-    github_webhook_secrets: tuple[SecretStr, ...]
-    github_token: SecretStr
+    github_webhook_secrets: tuple[Secret, ...]
+    github_token: Secret
     github_api_url: str
-    vercel_token: SecretStr
+    vercel_token: Secret
     vercel_api_url: str
-    kubernetes_token: SecretStr
+    kubernetes_token: Secret
 
     def connections(self) -> Connections:
         """Return what targets and checks need to speak to other systems."""
         return Connections(
             github_url=self.github_api_url.rstrip("/"),
-            github_token=self.github_token.get_secret_value(),
+            github_token=self.github_token,
             vercel_url=self.vercel_api_url.rstrip("/"),
-            vercel_token=self.vercel_token.get_secret_value(),
-            kubernetes_token=self.kubernetes_token.get_secret_value(),
+            vercel_token=self.vercel_token,
+            kubernetes_token=self.kubernetes_token,
         )
 
 
@@ -202,8 +204,8 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
     def text(name: str) -> str:
         return values.get(name, "").strip() or _BY_NAME[name].default
 
-    def several(name: str) -> tuple[SecretStr, ...]:
-        return tuple(SecretStr(part.strip()) for part in text(name).split(",") if part.strip())
+    def several(name: str) -> tuple[Secret, ...]:
+        return tuple(Secret(part.strip()) for part in text(name).split(",") if part.strip())
 
     key = text("DEPLOYBOT_SECRET_KEY")
     if key and len(key) < 32:
@@ -218,13 +220,13 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
     return Settings(
         config=Path(text("DEPLOYBOT_CONFIG")),
         state_dir=Path(text("DEPLOYBOT_STATE_DIR")),
-        redis_url=_address("DEPLOYBOT_REDIS_URL", text, ("redis", "rediss", "unix")),
+        redis_url=Secret(_address("DEPLOYBOT_REDIS_URL", text, ("redis", "rediss", "unix"))),
         allow_unsafe_redis=text("DEPLOYBOT_ALLOW_UNSAFE_REDIS") == "1",
-        secret_key=SecretStr(key),
+        secret_key=Secret(key),
         host=text("DEPLOYBOT_HOST"),
         port=int(_number("DEPLOYBOT_PORT", text, 0, 65535)),
         url=_address("DEPLOYBOT_URL", text, ("http", "https")).rstrip("/"),
-        token=SecretStr(text("DEPLOYBOT_TOKEN")),
+        token=Secret(text("DEPLOYBOT_TOKEN")),
         api_tokens=_tokens(text("DEPLOYBOT_API_TOKENS")),
         tokens_file=Path(text("DEPLOYBOT_TOKENS_FILE")) if text("DEPLOYBOT_TOKENS_FILE") else None,
         api_reads=_rate("DEPLOYBOT_API_READS", text),
@@ -234,34 +236,34 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         operations=int(_number("DEPLOYBOT_OPERATIONS", text, 1, 32)),
         log_format=_one_of("DEPLOYBOT_LOG_FORMAT", text, ("plain", "json")),
         log_level=_one_of("DEPLOYBOT_LOG_LEVEL", text, ("debug", "info", "warning", "error")),
-        metrics_token=SecretStr(text("DEPLOYBOT_METRICS_TOKEN")),
+        metrics_token=Secret(text("DEPLOYBOT_METRICS_TOKEN")),
         otlp_endpoint=_address("OTEL_EXPORTER_OTLP_ENDPOINT", text, ("http", "https")),
-        otlp_headers=SecretStr(text("OTEL_EXPORTER_OTLP_HEADERS")),
+        otlp_headers=Secret(text("OTEL_EXPORTER_OTLP_HEADERS")),
         otlp_service=text("OTEL_SERVICE_NAME"),
         failpoint=_failpoint(text),
         prompts_dir=Path(text("DEPLOYBOT_PROMPTS_DIR")) if text("DEPLOYBOT_PROMPTS_DIR") else None,
         renderer=_one_of("DEPLOYBOT_RENDERER", text, tuple(RENDERERS)),
         model_timeout=_number("DEPLOYBOT_MODEL_TIMEOUT", text, 1, 300),
         email_address=text("DEPLOYBOT_EMAIL_ADDRESS"),
-        email_secret=SecretStr(text("DEPLOYBOT_EMAIL_SECRET")),
+        email_secret=Secret(text("DEPLOYBOT_EMAIL_SECRET")),
         email_authserv_id=text("DEPLOYBOT_EMAIL_AUTHSERV_ID"),
-        smtp_url=SecretStr(_address("DEPLOYBOT_SMTP_URL", text, ("smtp", "smtps"))),
+        smtp_url=Secret(_address("DEPLOYBOT_SMTP_URL", text, ("smtp", "smtps"))),
         sign_in_by_choice=_by_choice(text),
-        slack_bot_token=SecretStr(text("SLACK_BOT_TOKEN")),
+        slack_bot_token=Secret(text("SLACK_BOT_TOKEN")),
         slack_signing_secrets=several("SLACK_SIGNING_SECRET"),
-        slack_app_token=SecretStr(text("SLACK_APP_TOKEN")),
+        slack_app_token=Secret(text("SLACK_APP_TOKEN")),
         slack_client_id=text("SLACK_CLIENT_ID"),
-        slack_client_secret=SecretStr(text("SLACK_CLIENT_SECRET")),
+        slack_client_secret=Secret(text("SLACK_CLIENT_SECRET")),
         slack_api_url=_address("SLACK_API_URL", text, ("http", "https")),
-        openai_api_key=SecretStr(text("OPENAI_API_KEY")),
+        openai_api_key=Secret(text("OPENAI_API_KEY")),
         openai_base_url=_address("OPENAI_BASE_URL", text, ("http", "https")),
         openai_models=models if has_model else (),
         github_webhook_secrets=several("GITHUB_WEBHOOK_SECRET"),
-        github_token=SecretStr(text("GITHUB_TOKEN")),
+        github_token=Secret(text("GITHUB_TOKEN")),
         github_api_url=_address("GITHUB_API_URL", text, ("http", "https")),
-        vercel_token=SecretStr(text("VERCEL_TOKEN")),
+        vercel_token=Secret(text("VERCEL_TOKEN")),
         vercel_api_url=_address("VERCEL_API_URL", text, ("http", "https")),
-        kubernetes_token=SecretStr(text("KUBERNETES_TOKEN")),
+        kubernetes_token=Secret(text("KUBERNETES_TOKEN")),
     )
 
 
@@ -313,16 +315,16 @@ def _with_key(table: ModelTable, environ: Mapping[str, str]) -> ModelTable:
             f"{where}: api_key_env names {table.api_key_env}, which is not set. Nothing was "
             "started; set it to the key of that endpoint."
         )
-    return table.model_copy(update={"api_key": SecretStr(key)})
+    return table.model_copy(update={"api_key": Secret(key)})
 
 
-def sealing_key(settings: Settings) -> bytes:
+def sealing_key(settings: Settings) -> SecretKey:
     """Return the key that seals the threads: the setting, or one kept in the state folder."""
     if given := settings.secret_key.get_secret_value():
-        return given.encode()
+        return SecretKey(given.encode())
     if settings.redis_url:
         raise _wrong("DEPLOYBOT_SECRET_KEY", "it is not set, though DEPLOYBOT_REDIS_URL is")
-    return kept_key(settings.state_dir)
+    return SecretKey(kept_key(settings.state_dir))
 
 
 def _people_exist(configuration: Configuration) -> None:
@@ -343,13 +345,13 @@ def _people_exist(configuration: Configuration) -> None:
                 )
 
 
-def _tokens(text: str) -> dict[str, SecretStr]:
-    tokens: dict[str, SecretStr] = {}
+def _tokens(text: str) -> dict[str, Secret]:
+    tokens: dict[str, Secret] = {}
     for pair in filter(None, (part.strip() for part in text.split(","))):
         person, _, token = pair.partition(":")
         if not person or len(token) < 16:
             raise _wrong("DEPLOYBOT_API_TOKENS", "a pair is not person:token, or a token is short")
-        tokens[person] = SecretStr(token)
+        tokens[person] = Secret(token)
     return tokens
 
 

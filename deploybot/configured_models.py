@@ -1,5 +1,6 @@
 """The models that the settings and the file name, as one chain; what a model is asked is `models`'."""
 
+from deploy.secret import Secret
 from deploybot.config import Configuration, Settings
 from deploybot.model_tables import ModelTable
 from deploybot.models.chain import Chain
@@ -17,7 +18,7 @@ def chain(
         OpenAIModel(
             model=table.name,
             base_url=table.base_url or None,
-            api_key=table.api_key.get_secret_value(),
+            api_key=Secret.of(table.api_key),
             timeout=table.timeout,
             budget=table.budget,
             answer_tokens=table.answer_tokens,

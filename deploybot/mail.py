@@ -8,8 +8,9 @@ import hashlib
 import hmac
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+from deploy.secret import SecretKey
 from deploybot.approvals import ApprovalRequest
 
 CODE_BYTES = 16
@@ -33,10 +34,14 @@ class MailSettings:
 
     address: str
     authserv_id: str
-    secret: bytes = field(repr=False)
+    secret: SecretKey
     environments: frozenset[str] | None
     max_bytes: int = 1_000_000
     max_parts: int = 100
+
+    def __post_init__(self) -> None:
+        """Keep the secret as such, however it was given."""
+        object.__setattr__(self, "secret", SecretKey(self.secret))
 
     @property
     def domain(self) -> str:

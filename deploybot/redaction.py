@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
-from typing import Any, TypeVar
+from typing import Any, Never, TypeVar
 from urllib.parse import quote, quote_plus, unquote, urlsplit
 
 from pydantic import BaseModel, SecretStr
@@ -107,6 +107,10 @@ class Redactor:
 
     def __repr__(self) -> str:
         return f"Redactor({len(self._forms)} forms)"
+
+    def __reduce_ex__(self, protocol: object) -> Never:
+        """Refuse to be pickled: all secrets would be in it."""
+        raise TypeError("a redactor is not pickled: make one of the settings where it is needed")
 
     def text(self, text: str) -> str:
         """Return the text with REMOVED in place of each secret; the same text when there is none."""

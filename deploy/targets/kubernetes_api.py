@@ -110,12 +110,12 @@ class Cluster:
         return self._client
 
     def _configuration(self) -> client.Configuration:
-        table = self._table
+        table, token = self._table, self._token.get_secret_value()
         if table.server is not None:
             authority = table.certificate_authority
             return client.Configuration(
                 host=table.server,
-                api_key={"BearerToken": f"Bearer {self._token}"} if self._token else {},
+                api_key={"BearerToken": f"Bearer {token}"} if token else {},
                 ssl_ca_cert=str(authority) if authority else None,
                 retries=0,
             )

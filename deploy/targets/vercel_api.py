@@ -113,11 +113,15 @@ class Vercel:
 
     def __init__(self, connections: Connections, project: str, team: str | None) -> None:
         self._url = connections.vercel_url
-        self._headers = {"User-Agent": "deploybot", "Content-Type": "application/json"}
-        if connections.vercel_token:
-            self._headers["Authorization"] = f"Bearer {connections.vercel_token}"
+        self._token = connections.vercel_token
         self._name = project
         self._team = {"teamId": team} if team else {}
+
+    def _headers(self) -> dict[str, str]:
+        headers = {"User-Agent": "deploybot", "Content-Type": "application/json"}
+        if token := self._token.get_secret_value():
+            headers["Authorization"] = f"Bearer {token}"
+        return headers
 
     def project(self) -> Project:
         """Return the project as it is now."""
@@ -156,7 +160,7 @@ class Vercel:
                 answer = pool.request(
                     method,
                     f"{self._url}{path}?{urlencode(fields)}",
-                    headers=self._headers,
+                    headers=self._headers(),
                     redirect=False,
                 )
             failpoints.at("vercel.call.after", lost=HTTPError)

@@ -17,6 +17,7 @@ from http.client import HTTPException
 from typing import IO, Any
 from urllib.parse import quote, urlencode
 
+from deploy.secret import Secret
 from deploybot.cli.event_stream import Message, messages
 from deploybot.errors import CallerError, OperatorError
 
@@ -63,10 +64,14 @@ class Client:
     """
 
     url: str
-    token: str = field(repr=False)
+    token: Secret
     waiting: Callable[[str], None] = field(default=lambda _: None, repr=False)
     patience: float = PATIENCE
     timeout: float = TIMEOUT
+
+    def __post_init__(self) -> None:
+        """Keep the token as a secret, however it was given."""
+        object.__setattr__(self, "token", Secret.of(self.token))
 
     def get(self, path: str, **query: object) -> Json:
         """Return what stands there; raises RefusedError or UnreachableError."""
@@ -142,7 +147,7 @@ class Client:
         self, method: str, path: str, body: Json | None, headers: dict[str, str], timeout: float
     ) -> IO[bytes]:
         sent = None if body is None else json.dumps(body).encode()
-        given = {"Authorization": f"Bearer {self.token}", **headers}
+        given = {"Authorization": f"Bearer {self.token.get_secret_value()}", **headers}
         given |= {"Content-Type": "application/json"} if sent is not None else {}
         request = urllib.request.Request(  # noqa: S310 - the setting's scheme is checked
             f"{self.url}{path}", sent, given, method=method

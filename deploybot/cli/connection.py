@@ -4,6 +4,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+from deploy.secret import Secret
 from deploybot.cli.client import Client
 from deploybot.cli.terminal import Terminal
 from deploybot.config import Settings, read_settings
@@ -21,7 +22,7 @@ def connect(terminal: Terminal, *, state: Path | None = None, person: str = "") 
             "The token holds characters that no token has, so nothing was sent; copy it anew into "
             "DEPLOYBOT_TOKEN."
         )
-    return Client(reach.url, token, waiting)
+    return Client(reach.url, Secret(token), waiting)
 
 
 def _reach(settings: Settings, state: Path | None) -> Reach:

@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
+from deploy.secret import Secret
 from deploybot.bootstrap import Bot
 from deploybot.config import Settings, read_configuration, read_settings
 from deploybot.configured_models import model_tables
@@ -139,16 +140,15 @@ def model_for(name: str, settings: Settings) -> Model:
     fitting = [table for table in tables if name in ("", table.name)]
     if fitting:
         table = fitting[0]
-        key = table.api_key.get_secret_value()
         return OpenAIModel(
             table.name,
             table.base_url or None,
-            key,
+            Secret.of(table.api_key),
             timeout=table.timeout,
             budget=table.budget,
             answer_tokens=table.answer_tokens,
         )
-    key = settings.openai_api_key.get_secret_value()
+    key = settings.openai_api_key
     if not key and not settings.openai_base_url:
         raise ConfigError(
             f"There is no way to ask {name}, so nothing was run; set OPENAI_API_KEY or "

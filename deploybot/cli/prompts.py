@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
+from deploy.secret import Secret
 from deploybot.bootstrap import Bot, build_bot
 from deploybot.cli.exits import Exit
 from deploybot.cli.terminal import Terminal, harmless, write
@@ -19,7 +20,7 @@ def bot_on_this_host(state: Path | None = None) -> Bot:
     if state is not None:
         kept = state / settings.config.name
         config = kept if kept.exists() else settings.config
-        settings = replace(settings, state_dir=state, config=config, redis_url="")
+        settings = replace(settings, state_dir=state, config=config, redis_url=Secret(""))
     return build_bot(settings, read_configuration(settings.config))
 
 

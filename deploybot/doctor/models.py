@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
 
+from deploy.secret import Secret
 from deploybot.bootstrap import prompt_builder
 from deploybot.config import Configuration, Settings
 from deploybot.configured_models import model_tables
@@ -76,7 +77,7 @@ def _tried(table: ModelTable, prompt: Callable[[], Prompt]) -> Finding:
     model = OpenAIModel(
         model=table.name,
         base_url=table.base_url or None,
-        api_key=table.api_key.get_secret_value(),
+        api_key=Secret.of(table.api_key),
         timeout=table.timeout,
         budget=table.budget,
         answer_tokens=table.answer_tokens,

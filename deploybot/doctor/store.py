@@ -31,7 +31,7 @@ def of_the_store(settings: Settings) -> Iterator[Finding]:
     except ConfigError as error:
         yield wrong("DEPLOYBOT_SECRET_KEY", str(error), "")
     try:
-        yield from _of_redis(client(settings.redis_url))
+        yield from _of_redis(client(settings.redis_url.get_secret_value()))
     except redis.AuthenticationError:
         yield wrong(
             ABOUT, "The Redis refuses the name or password.", "Correct them in the address."

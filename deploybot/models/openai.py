@@ -26,6 +26,7 @@ from openai.types.shared_params import ResponseFormatJSONSchema
 from pydantic import BaseModel, ValidationError
 
 from deploy import failpoints
+from deploy.secret import NO_SECRET, Secret
 from deploybot.errors import ModelUnavailableError
 from deploybot.models import answer
 from deploybot.ports import Choice, Prompt
@@ -81,7 +82,7 @@ class OpenAIModel:
 
     model: str
     base_url: str | None = None
-    api_key: str = field(default="", repr=False)
+    api_key: Secret = NO_SECRET
     timeout: float = 30.0
     max_retries: int = 2
     budget: float = 60.0
@@ -89,10 +90,12 @@ class OpenAIModel:
     clock: Callable[[], float] = field(default=time.monotonic, repr=False)
 
     def __post_init__(self) -> None:
+        self.api_key = Secret.of(self.api_key)
         self.max_retries = min(max(self.max_retries, 0), 2)
         self._client = OpenAI(
             base_url=self.base_url,
-            api_key=self.api_key or "none",  # local servers want none, the client wants one
+            api_key=self.api_key.get_secret_value()
+            or "none",  # local servers want none, the client wants one
             max_retries=0,  # its waits would not keep to the budget; `_sent` retries
         )
 

@@ -4,12 +4,13 @@ import smtplib
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from email.message import EmailMessage
 from typing import Literal, Self
 from urllib.parse import unquote, urlsplit
 
 from deploy import failpoints
+from deploy.secret import NO_SECRET, Secret
 from deploybot.errors import ConfigError, DeliveryError
 
 RETRY = 30.0
@@ -26,7 +27,7 @@ class SmtpSettings:
     port: int
     tls: Literal["implicit", "starttls", "offered"]
     user: str = ""
-    password: str = field(default="", repr=False)
+    password: Secret = NO_SECRET
     timeout: float = 10.0
     """Seconds for each answer of the server."""
 
@@ -46,7 +47,7 @@ class SmtpSettings:
                 "DEPLOYBOT_SMTP_URL is wrong. It should look like smtp://user:password@host:587, "
                 "or smtps://user:password@host:465."
             )
-        user, password = unquote(parts.username or ""), unquote(parts.password or "")
+        user, password = unquote(parts.username or ""), Secret(unquote(parts.password or ""))
         if parts.scheme == "smtps":
             return cls(parts.hostname, port or 465, "implicit", user, password)
         return cls(parts.hostname, port or 587, "starttls" if user else "offered", user, password)
@@ -117,7 +118,7 @@ class Connection:
             ):
                 server.starttls(context=context)
             if settings.user:
-                server.login(settings.user, settings.password)
+                server.login(settings.user, settings.password.get_secret_value())
         except BaseException:
             server.close()
             raise

@@ -39,7 +39,7 @@ def create_app(bot: Bot) -> FastAPI:
 def deps_of(bot: Bot) -> Deps:
     """Return what the routes are given."""
     settings = bot.settings
-    secret = settings.email_secret.get_secret_value()
+    secret = settings.email_secret
     return Deps(
         store=bot.store,
         inbox=bot.inbox,
@@ -56,7 +56,7 @@ def deps_of(bot: Bot) -> Deps:
             bot.queues.connection, reads=settings.api_reads, writes=settings.api_writes
         ),
         answers=RedisAnswers(bot.queues.connection),
-        github_secrets=tuple(s.get_secret_value() for s in settings.github_webhook_secrets),
+        github_secrets=settings.github_webhook_secrets,
         email_secrets=(secret,) if secret else (),
         mail=bot.mail,
     )
@@ -98,6 +98,6 @@ def _metrics(bot: Bot) -> APIRouter:
 def _door(bot: Bot) -> SlackDoor:
     settings = bot.settings
     return SlackDoor(
-        signing_secrets=tuple(s.get_secret_value() for s in settings.slack_signing_secrets),
-        bot_token=settings.slack_bot_token.get_secret_value(),
+        signing_secrets=settings.slack_signing_secrets,
+        bot_token=settings.slack_bot_token,
     )

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from deploy.secret import Secret
 from deploybot.holding import Holding
 from deploybot.inbox import Inbox
 from deploybot.mail import MailSettings
@@ -49,6 +50,11 @@ class Deps:
     answers: Answers = field(default_factory=MemoryAnswers)
     overview: Callable[[], Overview] = Overview
     """What is live where, as workers saw it last."""
-    github_secrets: tuple[str, ...] = field(default=(), repr=False)
-    email_secrets: tuple[str, ...] = field(default=(), repr=False)
+    github_secrets: tuple[Secret, ...] = ()
+    email_secrets: tuple[Secret, ...] = ()
     mail: MailSettings | None = None
+
+    def __post_init__(self) -> None:
+        """Keep secrets as such, however they were given."""
+        for name in ("github_secrets", "email_secrets"):
+            object.__setattr__(self, name, tuple(map(Secret.of, getattr(self, name))))

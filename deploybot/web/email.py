@@ -34,7 +34,7 @@ def _take(
     deps: Deps, settings: MailSettings, raw: bytes, headers: list[tuple[str, str]]
 ) -> JSONResponse:
     now = deps.clock.now()
-    verify(deps.email_secrets, raw, headers, now)
+    verify([s.get_secret_value() for s in deps.email_secrets], raw, headers, now)
     desk = MailDesk(deps.inbox, deps.store, deps.people, settings)
     mail = read(raw, settings)
     match mail:

@@ -29,7 +29,7 @@ def router(deps: Deps) -> APIRouter:
 
 
 def _take(deps: Deps, body: bytes, headers: list[tuple[str, str]]) -> JSONResponse:
-    verify(deps.github_secrets, body, headers)
+    verify([s.get_secret_value() for s in deps.github_secrets], body, headers)
     repositories = deps.deployer.catalog.repositories
     push = to_event(body, headers, repositories, deps.people, deps.clock.now())
     if isinstance(push, Ignored):

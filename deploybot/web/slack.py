@@ -1,12 +1,13 @@
 """Slack's door for requests over HTTP: verifies each, and answers 200 only once it is stored."""
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from slack_bolt import BoltRequest
 
+from deploy.secret import Secret
 from deploybot.errors import InboundError
 from deploybot.inbound.slack_payloads import read_body
 from deploybot.inbound.slack_signature import verify
@@ -24,8 +25,13 @@ _LOG = logging.getLogger(__name__)
 class SlackDoor:
     """Whose requests are let in. Two signing secrets serve while one replaces the other."""
 
-    signing_secrets: tuple[str, ...] = field(repr=False)
-    bot_token: str = field(repr=False)
+    signing_secrets: tuple[Secret, ...]
+    bot_token: Secret
+
+    def __post_init__(self) -> None:
+        """Keep all of them as secrets, however they were given."""
+        object.__setattr__(self, "signing_secrets", tuple(map(Secret.of, self.signing_secrets)))
+        object.__setattr__(self, "bot_token", Secret.of(self.bot_token))
 
 
 def slack_router(door: SlackDoor, desk: SlackDesk) -> APIRouter:
@@ -34,7 +40,7 @@ def slack_router(door: SlackDoor, desk: SlackDesk) -> APIRouter:
     401: not from Slack, for another app or too old; 413: over 1 MB; 400: genuine and unreadable;
     503: the store did not take it, so Slack must try again.
     """
-    app = bolt_app(desk, door.bot_token)
+    app = bolt_app(desk, door.bot_token.get_secret_value())
     router = APIRouter()
 
     @router.post("/slack/events", include_in_schema=False)
@@ -42,7 +48,7 @@ def slack_router(door: SlackDoor, desk: SlackDesk) -> APIRouter:
         try:
             body = await limited(request, MOST_BYTES)
             verify(
-                door.signing_secrets,
+                [secret.get_secret_value() for secret in door.signing_secrets],
                 body,
                 request.headers.getlist("x-slack-request-timestamp"),
                 request.headers.getlist("x-slack-signature"),

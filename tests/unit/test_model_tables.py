@@ -44,7 +44,9 @@ def test_the_models_of_the_file_are_asked_in_its_order_each_with_its_own_key(
         "large",
         "small",
     ]
-    assert [model.api_key for model in built.models if isinstance(model, OpenAIModel)] == [
+    assert [
+        model.api_key.get_secret_value() for model in built.models if isinstance(model, OpenAIModel)
+    ] == [
         "sk-large-0123456789",
         "",
     ]

@@ -24,7 +24,7 @@ def test_two_settings_are_enough(monkeypatch):
 
     client = connected(monkeypatch, given=given)
 
-    assert (client.url, client.token) == ("https://bot.example", "mine")
+    assert (client.url, client.token.get_secret_value()) == ("https://bot.example", "mine")
 
 
 def test_on_the_bots_own_host_its_people_are_known(monkeypatch):
@@ -33,7 +33,7 @@ def test_on_the_bots_own_host_its_people_are_known(monkeypatch):
 
     client = connected(monkeypatch, given=given, person="ben")
 
-    assert (client.url, client.token) == ("http://127.0.0.1:8123", TOKENS["ben"])
+    assert (client.url, client.token.get_secret_value()) == ("http://127.0.0.1:8123", TOKENS["ben"])
     with pytest.raises(ConfigError, match="--as with one of ann, ben"):
         connected(monkeypatch, given=given)
     with pytest.raises(ConfigError, match="no token of eve"):
@@ -48,9 +48,9 @@ def test_a_demos_folder_is_enough_and_says_who_one_is(monkeypatch, tmp_path: Pat
     by_setting = connected(monkeypatch, given={"DEPLOYBOT_STATE_DIR": str(tmp_path)})
 
     assert (tmp_path / FILE).stat().st_mode & 0o077 == 0
-    assert (named.url, named.token) == ("http://127.0.0.1:1", TOKENS["ann"])
-    assert other.token == TOKENS["ben"]
-    assert by_setting.token == TOKENS["ann"]
+    assert (named.url, named.token.get_secret_value()) == ("http://127.0.0.1:1", TOKENS["ann"])
+    assert other.token.get_secret_value() == TOKENS["ben"]
+    assert by_setting.token.get_secret_value() == TOKENS["ann"]
 
 
 def test_a_folder_that_says_nothing_is_named(monkeypatch, tmp_path: Path):

@@ -441,7 +441,7 @@ def test_a_wrong_address_of_the_server_is_named(url: str) -> None:
 
 def test_the_address_of_the_server_says_how_to_speak_to_it() -> None:
     read_back = [
-        (settings.host, settings.port, settings.tls, settings.password)
+        (settings.host, settings.port, settings.tls, settings.password.get_secret_value())
         for settings in map(
             SmtpSettings.from_url,
             ["smtp://h", "smtp://u:p%40ss@h:2525", "smtps://u:p@h"],
