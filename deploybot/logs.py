@@ -11,7 +11,9 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from types import MappingProxyType
+from typing import TextIO
 
+from deploybot.quiet import Quiet
 from deploybot.redaction import Redactor
 
 _PLAIN = {*vars(logging.makeLogRecord({})), "message", "asctime", "taskName", "color_message"}
@@ -50,6 +52,21 @@ class _Formatter(logging.Formatter):
         return json.dumps(self.redactor.plain(line), ensure_ascii=False, default=str)
 
 
+class _Handler(logging.StreamHandler[TextIO]):
+    """Leaves out lines alike when there are too many, and says how many."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._quiet = Quiet()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write the line, if there is room for it."""
+        for line in self._quiet.told(record.created):
+            super().emit(line)
+        if self._quiet.lets(record):
+            super().emit(record)
+
+
 _FORMATTER = _Formatter("%(asctime)s %(levelname)s %(name)s %(message)s")
 
 
@@ -62,7 +79,7 @@ def configure(form: str = "plain", level: str = "info") -> None:
     _FORMATTER.form = form
     root = logging.getLogger()
     if not any(handler.formatter is _FORMATTER for handler in root.handlers):
-        handler = logging.StreamHandler()
+        handler = _Handler()
         handler.setFormatter(_FORMATTER)
         root.addHandler(handler)
     root.setLevel(logging.INFO)
