@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup demo story test long quick check lint types arch fix fuzz bench pictures clean
+.PHONY: help setup demo story test long quick check lint types arch fix fuzz flood bench pictures clean
 
 help: ## list these commands
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -49,6 +49,9 @@ fix: setup ## put style right where a machine can
 
 fuzz: setup ## ten thousand requests to the API, made from its own description
 	$(BIN)/python -m pytest -q tests/contracts/test_api_fuzz.py --hypothesis-profile=fuzz -p no:xdist --timeout=0
+
+flood: setup ## a thousand requests of garbage a second, for a minute
+	$(BIN)/python -m pytest -q tests/acceptance/test_flood.py -m long -p no:xdist -s
 
 long: setup ## every kill point and seed: what `make test` plays a part of
 	$(BIN)/pytest -n 2 --dist worksteal -m long

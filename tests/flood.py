@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-CONNECTIONS = 24
+CONNECTIONS = 48
 ROUTES = (
     "/slack/events",
     "/github/webhook",

@@ -32,6 +32,7 @@ TITLES = {
     405: "No such method",
     403: "Not allowed",
     404: "Not found",
+    408: "Too slow",
     409: "Conflict",
     413: "Too large",
     415: "Wrong type of content",
