@@ -25,6 +25,7 @@ from deploybot.directory import ConfiguredDirectory
 from deploybot.embedded import url_of
 from deploybot.errors import DeliveryError
 from deploybot.holding import Holding
+from deploybot.homes import Homes
 from deploybot.inbox import Inbox
 from deploybot.mail import MailSettings
 from deploybot.metrics import DELIVERIES_FAILED
@@ -70,6 +71,7 @@ class Bot:
     operator: Operator
     surveyor: Surveyor
     overview: RedisOverview
+    homes: Homes
     channels: tuple[Channel, ...]
     prompt: Callable[[Thread], Prompt]
     mail: MailSettings | None
@@ -82,6 +84,7 @@ class Bot:
         the end if one did not: the clock tries again.
         """
         thread = self.store.load(thread_id)
+        self.homes.changed()
         told = tellings(thread)
         noted = self.store.sent(thread_id)
         failed: DeliveryError | None = None
@@ -174,6 +177,7 @@ def build_bot(settings: Settings, configuration: Configuration) -> Bot:
             keep=overview.keep,
         ),
         overview=overview,
+        homes=Homes(store.queues),
         channels=tuple(_channels(settings, configuration, store, people, mail)),
         prompt=prompt,
         mail=mail,

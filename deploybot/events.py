@@ -46,6 +46,8 @@ class SlackMessageReceived(Inbound):
     user: str
     name: str
     text: str
+    command: str = ""
+    """The slash command that it was written behind: then there is no message, and no `ts`."""
 
 
 class EmailReceived(Inbound):

@@ -2,14 +2,26 @@
 
 from typing import Any
 
+from deploybot.inbound.slack_command import NAME
+
 SCOPES = (
     "app_mentions:read",  # to be spoken to
     "channels:history",  # replies in its threads, and finding a post that Slack took unsaid
     "chat:write",
+    "commands",  # to be asked by a slash command
     "groups:history",
     "im:history",
 )
-EVENTS = ("app_mention", "message.channels", "message.groups", "message.im")
+EVENTS = (
+    "app_home_opened",
+    "app_mention",
+    "message.channels",
+    "message.groups",
+    "message.im",
+)
+DESCRIPTION = "Propose a deploy, lock a service, see what is live"
+USAGE = "deploy backend v1.2.3 to production | environments | locks | help"
+"""What Slack shows beside the command while it is typed."""
 PATH = "/slack/events"
 SIGN_IN = "/sign-in/slack/callback"
 """Where Slack sends people back to who sign in to the pages with it."""
@@ -31,11 +43,20 @@ def manifest(url: str | None) -> dict[str, Any]:
         },
         "features": {
             "app_home": {
-                "home_tab_enabled": False,
+                "home_tab_enabled": True,
                 "messages_tab_enabled": True,
                 "messages_tab_read_only_enabled": False,
             },
             "bot_user": {"display_name": "deploybot", "always_online": True},
+            "slash_commands": [
+                {
+                    "command": NAME,
+                    "description": DESCRIPTION,
+                    "usage_hint": USAGE,
+                    "should_escape": True,
+                    **({"url": url.rstrip("/") + PATH} if url else {}),
+                }
+            ],
         },
         "oauth_config": {**back, "scopes": {"bot": list(SCOPES)}},
         "settings": {

@@ -204,8 +204,10 @@ def _heard(reel: _Reel, seq: int, event: Message) -> None:
     reel.spoke(event.by)
     reel.close_open(event.by, event.at)
     reel.quiet = False
-    if seq == 1 and not isinstance(event, SlackMessageReceived):
+    command = event.command if isinstance(event, SlackMessageReceived) else ""
+    if seq == 1 and (command or not isinstance(event, SlackMessageReceived)):
         how = "by email" if isinstance(event, EmailReceived) else "over the API"
+        how = f"with {command}" if command else how
         reel.tell(Opening("opening", f"asked {how}:\n{event.text}", by=event.by))
 
 

@@ -86,6 +86,7 @@ def a_good_release(album: Album, sha: str) -> None:
         second = card_of(ben, "Deploy backend to production", sha)
         expect(second.get_by_role("button", name="Approve")).to_be_visible()
         on_a_phone(album, sha)
+        the_home(album)
         on_the_pages(album, sha)
         by_mail(album)
     with album.as_person("ann", **WIDE) as ann:
@@ -106,6 +107,14 @@ def on_a_phone(album: Album, sha: str) -> None:
     with album.as_person("ann", **PHONE) as phone:
         card_of(phone, "Deploy backend to production", sha).wait_for()
         album.take(phone, "phone")
+
+
+def the_home(album: Album) -> None:
+    """Take the app's own page while a request waits for its reader."""
+    with album.as_person("ann", **DESK) as ann:
+        ann.locator("#sidebar").get_by_role("button", name="deploybot home").click()
+        expect(ann.get_by_role("link", name="Card")).to_be_visible()
+        album.take(ann, "app-home")
 
 
 def by_mail(album: Album) -> None:

@@ -18,8 +18,10 @@ from slack_sdk import WebClient
 from deploybot.inbound.slack_payloads import Home
 from deploybot.inbox import Inbox
 from deploybot.outbound.slack_calls import slack_client
+from deploybot.overview import Overview
 from deploybot.ports import Store
 from deploybot.web.slack import SlackDoor, slack_router
+from deploybot.web.slack_commands import CommandDesk
 from deploybot.web.slack_desk import SlackDesk
 
 SECRET = "8f742231b10e8888abcd99yyyzzz85a5"
@@ -86,7 +88,16 @@ def click(action: dict[str, Any], *, user: str = "U0BEN", **changes: Any) -> dic
     } | changes
 
 
-def desk(store: Store, clock: FakeClock, client: WebClient | None = None) -> SlackDesk:
+OPENED: list[str] = []
+"""Who opened the page of the app, anywhere in these tests."""
+
+
+def desk(
+    store: Store,
+    clock: FakeClock,
+    client: WebClient | None = None,
+    overview: Overview = Overview(),  # noqa: B008 - it is frozen
+) -> SlackDesk:
     """Return the desk over a store, with the people of the fakes."""
     return SlackDesk(
         inbox=Inbox(store, PEOPLE, clock.clockwork),
@@ -94,7 +105,15 @@ def desk(store: Store, clock: FakeClock, client: WebClient | None = None) -> Sla
         people=PEOPLE,
         now=clock.now,
         client=client or slack_client(TOKEN, NOWHERE, timeout=2),
+        commands=CommandDesk(
+            overview=lambda: overview,
+            holds=store.holds,
+            people=PEOPLE,
+            now=clock.now,
+            url_of="https://bot.example/threads/{}".format,
+        ),
         home=HOME,
+        show_home=OPENED.append,
     )
 
 

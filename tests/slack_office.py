@@ -36,6 +36,7 @@ class Office:
     desk: SlackDesk
     story: Story
     noted: dict[str, str] = field(default_factory=dict)
+    deploy = DEPLOY
 
     def proposed(self) -> None:
         """Let Eve ask over the API, the bot propose and the channel see it."""

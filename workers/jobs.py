@@ -15,11 +15,13 @@ from deploybot.errors import (
     StoreUnavailableError,
     TamperedError,
 )
+from deploybot.homes import HOMES
 from deploybot.lines import leave_all
 from deploybot.metrics import JOB_ERRORS
 from deploybot.ports import Job
 from deploybot.surveys import ENVIRONMENTS, EVERY, LOCKS
 from deploybot.thread import Thread
+from deploybot.web import slack_home
 
 logger = logging.getLogger(__name__)
 
@@ -54,17 +56,21 @@ def deliver(thread_id: str) -> None:
 
 
 def survey(what: str) -> None:
-    """Look around, and again after a while."""
+    """Look around, and again after a while; or draw the pages that people have opened in Slack."""
     failpoints.at("survey.begin.before")
     bot().queues.started("survey", what)
-    bot().queues.later("survey", what, EVERY.get(what, 300.0))
+    if what != HOMES:
+        bot().queues.later("survey", what, EVERY.get(what, 300.0))
     watch = bot().watch
     with logs.about(job="survey"), watch.job("survey"):
         try:
             if what == LOCKS:
                 bot().holding.remind()
+            elif what == HOMES:
+                slack_home.refresh(bot())
             else:
                 bot().surveyor.survey(what)
+                bot().homes.changed()
         except (OperatorError, DeployError) as error:
             watch.meter.observe(JOB_ERRORS, "survey", type(error).__name__)
             logger.warning(

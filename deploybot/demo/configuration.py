@@ -9,10 +9,13 @@ from typing import Any, Self
 from deploybot.config import PersonTable
 from deploybot.demo.workspace.settings import (
     Channel,
+    Command,
     Link,
     Person,
     WorkspaceSettings,
 )
+from deploybot.inbound.slack_command import NAME
+from deploybot.manifest import DESCRIPTION, USAGE
 
 HOST = "127.0.0.1"
 CHANNEL = "C0DEPLOYS"
@@ -150,6 +153,7 @@ def workspace(bot: str, releases: dict[str, dict[str, str]], **settings: Any) ->
             for name, person in PEOPLE.items()
         ),
         links=tuple(links),
+        commands=(Command(name=NAME, description=DESCRIPTION, usage=USAGE),),
         mail_address=MAIL_ADDRESS,
         suggestions=(
             "@deploybot what's live?",

@@ -144,7 +144,7 @@ def read_message(payload: Json, home: Home, people: People, now: datetime) -> Wo
             thread_ts=root,
             user=said.user,
             name=people.name(by),
-            text=readable(without_address(said.text, bot), _names(people, bot)),
+            text=readable(without_address(said.text, bot), names_of(people, bot)),
         ),
         alias=message_alias(said.channel, root),
         begins=thread_id_for("slack", callback.team_id, said.channel, root) if addressed else "",
@@ -248,5 +248,6 @@ def _chosen(action: Action, by: str, user: str, delivery: str) -> Chosen | Ignor
     return Chosen(thread, question, int(index), by, user, delivery)
 
 
-def _names(people: People, bot: str) -> Callable[[str], str]:
+def names_of(people: People, bot: str) -> Callable[[str], str]:
+    """Return what turns a Slack user id into a name."""
     return lambda user: "deploybot" if user == bot else people.name(people.by_slack(user))

@@ -22,19 +22,19 @@ class Home:
     bot_user: str = ""
 
 
-class _Part(BaseModel):
+class Part(BaseModel):
     """Slack adds keys at any time."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-class Id(_Part):
+class Id(Part):
     """Something named by its id alone."""
 
     id: str = Field(min_length=1)
 
 
-class Said(_Part):
+class Said(Part):
     """A message event; `ts` and `thread_ts` are Slack's message ids."""
 
     type: Literal["app_mention", "message"]
@@ -46,7 +46,7 @@ class Said(_Part):
     text: str = ""
 
 
-class Callback(_Part):
+class Callback(Part):
     """The envelope of the Events API."""
 
     event_id: str = Field(min_length=1)
@@ -54,7 +54,7 @@ class Callback(_Part):
     event: Said
 
 
-class Container(_Part):
+class Container(Part):
     """The message that was clicked on."""
 
     channel_id: str = Field(min_length=1)
@@ -62,13 +62,13 @@ class Container(_Part):
     thread_ts: str = ""
 
 
-class Option(_Part):
+class Option(Part):
     """What was picked in a menu."""
 
     value: str
 
 
-class Action(_Part):
+class Action(Part):
     """The element that was clicked."""
 
     action_id: str
@@ -78,7 +78,7 @@ class Action(_Part):
     selected_option: Option | None = None
 
 
-class Click(_Part):
+class Click(Part):
     """A `block_actions` payload."""
 
     team: Id | None = None
@@ -88,19 +88,19 @@ class Click(_Part):
     trigger_id: str = ""
 
 
-class Input(_Part):
+class Input(Part):
     """What was typed."""
 
     value: str | None = None
 
 
-class State(_Part):
+class State(Part):
     """What was typed where: block id → action id → input."""
 
     values: dict[str, dict[str, Input]]
 
 
-class View(_Part):
+class View(Part):
     """A dialog as it was sent off."""
 
     id: str
@@ -109,23 +109,33 @@ class View(_Part):
     state: State
 
 
-class Submission(_Part):
+class Submission(Part):
     """A `view_submission` payload."""
 
     user: Id
     view: View
 
 
-class _Outline(_Part):
+class Opened(Part):
+    """Somebody looked at the app's own page."""
+
+    class _Tab(Part):
+        user: str = Field(min_length=1)
+        tab: str = "home"
+
+    event: _Tab
+
+
+class _Outline(Part):
     """What must hold of any payload before anybody looks at its parts."""
 
-    class _Typed(_Part):
+    class _Typed(Part):
         type: str
 
-    class _Called(_Part):
+    class _Called(Part):
         callback_id: str = ""
 
-    class _Named(_Part):
+    class _Named(Part):
         action_id: str = ""
 
     type: str
@@ -145,7 +155,9 @@ def read_body(body: bytes, content_type: str) -> Json:
     try:
         text = body.decode()
         if content_type.partition(";")[0].strip().casefold() != "application/json":
-            form = parse_qs(text, strict_parsing=True, max_num_fields=100)
+            form = parse_qs(text, keep_blank_values=True, strict_parsing=True, max_num_fields=100)
+            if "payload" not in form and "command" in form:
+                return {name: given[0] for name, given in form.items()}
             text = form["payload"][0]
         payload = json.loads(text)
     except (ValueError, KeyError, RecursionError):
@@ -158,7 +170,8 @@ def read_body(body: bytes, content_type: str) -> Json:
 
 def check_outline(payload: Json) -> None:
     """Refuse a payload whose parts are of the wrong kind: InboundError (400)."""
-    parsed(_Outline, payload)
+    if "command" not in payload or "type" in payload:
+        parsed(_Outline, payload)
 
 
 def check_home(payload: Json, home: Home) -> None:

@@ -80,6 +80,15 @@ def bolt_app(desk: SlackDesk, bot_token: str) -> App:
             return ack(response_action="errors", errors={QUESTION: refused})
         return ack()
 
+    def commanded(body: Json, ack: Ack) -> BoltResponse:
+        return ack(**desk.command(body))
+
+    def opened(body: Json, ack: Ack) -> BoltResponse:
+        desk.opened(body)
+        return ack()
+
+    app.event("app_home_opened")(opened)
+    app.command(re.compile("^/"))(commanded)
     app.event("app_mention")(heard)
     app.event("message")(heard)
     buttons = f"{APPROVE}|{DENY}|{STOP}|{IT_IS_LIVE}|{IT_FAILED}|{ANSWER}"

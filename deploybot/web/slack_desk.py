@@ -8,7 +8,7 @@ from datetime import datetime
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
-from deploybot.bootstrap import Bot
+from deploybot.bootstrap import Bot, page_url
 from deploybot.errors import IllegalEventError, NotAllowedError
 from deploybot.events import AnswerRefused, QuestionAsked
 from deploybot.inbound.slack import (
@@ -17,12 +17,14 @@ from deploybot.inbound.slack import (
     Ignored,
     Pressed,
     Stopping,
+    names_of,
     read_answer,
     read_click,
     read_denial,
     read_message,
 )
-from deploybot.inbound.slack_payloads import Home, Json, check_home
+from deploybot.inbound.slack_command import Asked, read_command
+from deploybot.inbound.slack_payloads import Home, Json, Opened, check_home, parsed
 from deploybot.inbox import Inbox, Settling
 from deploybot.outbound.slack_calls import UNREACHED, slack_client
 from deploybot.outbound.slack_dialog import denial
@@ -31,6 +33,7 @@ from deploybot.outbound.slack_text import escape
 from deploybot.ports import People, Store
 from deploybot.questions import choices_of
 from deploybot.thread import Status
+from deploybot.web.slack_commands import CommandDesk
 
 DIALOG_SECONDS = 2
 SILENT_ANSWER = "Write your answer; nothing was answered yet."
@@ -61,7 +64,10 @@ class SlackDesk:
     people: People
     now: Callable[[], datetime]
     client: WebClient
+    commands: CommandDesk
     home: Home = field(default_factory=Home)
+    show_home: Callable[[str], None] = lambda _: None
+    """Has workers draw the page of the app that this Slack user has opened."""
 
     def hear(self, payload: Json) -> None:
         """Store what somebody said, if it was said to the bot or where the bot takes part."""
@@ -74,6 +80,23 @@ class SlackDesk:
             self.inbox.hear(known, words.event, dedupe=words.dedupe)
         elif words.begins:
             self.inbox.hear(words.begins, words.event, dedupe=words.dedupe, aliases=(words.alias,))
+
+    def command(self, payload: Json) -> Json:
+        """Answer a question, or begin a thread with the words; return what its sender is shown."""
+        check_home(payload, self.home)
+        names = names_of(self.people, self.home.bot_user)
+        typed = read_command(payload, self.people, self.now(), names)
+        if isinstance(typed, Asked):
+            return self.commands.answer(typed)
+        self.inbox.hear(typed.thread, typed.event, dedupe=typed.dedupe)
+        return self.commands.heard(typed.event.text, typed.thread)
+
+    def opened(self, payload: Json) -> None:
+        """Have the page of the app drawn for whoever opened it."""
+        check_home(payload, self.home)
+        event = parsed(Opened, payload).event
+        if event.tab == "home":
+            self.show_home(event.user)
 
     def press(self, payload: Json) -> None:
         """Take an approval, a stop, a choice or an outcome; open the dialog for a good denial."""
@@ -215,5 +238,13 @@ def desk_of(bot: Bot) -> SlackDesk:
         people=bot.people,
         now=bot.clock.now,
         client=slack_client(token, settings.slack_api_url, timeout=DIALOG_SECONDS),
+        commands=CommandDesk(
+            overview=bot.overview.read,
+            holds=bot.store.holds,
+            people=bot.people,
+            now=bot.clock.now,
+            url_of=lambda thread: page_url(settings, thread),
+        ),
         home=Home(team=slack.team, app=slack.app, bot_user=slack.bot_user),
+        show_home=bot.homes.opened,
     )

@@ -4,13 +4,13 @@ import logging
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from redis_server import wait_until
-from slack_bot import HOME, TOKEN
+from slack_bot import HOME
 from slack_office import DEPLOY, Office, opened
+from socket_listener import APP_TOKEN, connected
 
 from deploybot.demo.workspace import actions, interactions
 from deploybot.demo.workspace.sockets import When
@@ -18,29 +18,8 @@ from deploybot.errors import StoreUnavailableError
 from deploybot.events import SlackMessageReceived
 from deploybot.memory import MemoryStore
 from deploybot.next_step import Deploy, DoneForNow
-from deploybot.web.slack_bolt import bolt_app
-from deploybot.web.slack_socket import SlackSocket
 
-APP_TOKEN = "xapp-1-canary-app-token"
 FRONTEND = Deploy(service="frontend", ref="main", environment="production", reason="asked for")
-
-
-@contextmanager
-def connected(office: Office, *, token: str = APP_TOKEN) -> Iterator[threading.Event]:
-    """Listen to Slack from a thread, as the workers' own process does."""
-    before, stop = len(office.server.sockets), threading.Event()
-    app = bolt_app(office.desk, TOKEN)
-    socket = SlackSocket(app, token, f"{office.server.url}/api/")
-    thread = threading.Thread(target=socket.run, args=(stop,), daemon=True)
-    thread.start()
-    try:
-        if token == APP_TOKEN:
-            wait_until(lambda: len(office.server.sockets) > before, 30)
-        yield stop
-    finally:
-        stop.set()
-        thread.join(30)
-        assert not thread.is_alive()
 
 
 @pytest.fixture

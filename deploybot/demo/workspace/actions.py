@@ -64,7 +64,7 @@ def say(
     if thread_ts is not None:
         parent = visible(where, person, thread_ts)
         thread_ts = parent.thread_ts or parent.ts
-    stored, blocks = _marked(workspace, text)
+    stored, blocks = marked_by(workspace, text)
     draft = Message(
         channel=where.id,
         ts="",
@@ -85,7 +85,7 @@ def edit(workspace: Workspace, user: str, channel: str, ts: str, text: str) -> J
     where = place(workspace, person, channel)
     before = _own(where, person, ts)
     _writable(where, text)
-    stored, blocks = _marked(workspace, text)
+    stored, blocks = marked_by(workspace, text)
     edited = (person.id, workspace.ids.ts())
     after = replace(before, text=stored, blocks=(blocks,), edited=edited)
     sent = workspace.change(where, before, after)
@@ -136,7 +136,8 @@ def _writable(where: Conversation, text: str) -> None:
         raise NotPossibleError(f"A message may have {_LONGEST} characters, this has {len(text)}.")
 
 
-def _marked(workspace: Workspace, text: str) -> tuple[str, Json]:
+def marked_by(workspace: Workspace, text: str) -> tuple[str, Json]:
+    """Return what a person typed as Slack stores it, and its block."""
     names = {person.name.lower(): person.id for person in everybody(workspace.settings)}
     rooms = {channel.name: channel.id for channel in workspace.settings.channels}
     stored, blocks = marked(text, names, rooms)

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from deploybot.demo.workspace import payloads
-from deploybot.demo.workspace.actions import NotPossibleError, place, someone, visible
+from deploybot.demo.workspace.actions import NotPossibleError, marked_by, place, someone, visible
 from deploybot.demo.workspace.blocks import checked, find
 from deploybot.demo.workspace.courier import Delivery, form_parcel
 from deploybot.demo.workspace.errors import SlackError
@@ -98,6 +98,7 @@ def command(workspace: Workspace, user: str, channel: str, text: str) -> Json:
         raise NotPossibleError(f"{name} is not a command of this workspace.")
     settings = workspace.settings
     trigger = workspace.views.trigger(person.id)
+    stored, _ = marked_by(workspace, rest.strip())
     nothing = Message(channel=where.id, ts="", user=person.id, text="", only_for=person.id)
     fields = {
         "token": settings.verification_token,
@@ -108,7 +109,7 @@ def command(workspace: Workspace, user: str, channel: str, text: str) -> Json:
         "user_id": person.id,
         "user_name": person.name,
         "command": name,
-        "text": rest.strip(),
+        "text": stored,
         "api_app_id": settings.app_id,
         "is_enterprise_install": "false",
         "response_url": workspace.response_url(where, nothing, person.id),

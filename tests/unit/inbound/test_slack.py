@@ -140,7 +140,7 @@ def test_an_unset_secret_opens_nothing() -> None:
         (b"\xff\xfe{}", "application/json"),
         (b"[" * 100_000, "application/json"),
         (b"payload=%7B", "application/x-www-form-urlencoded"),
-        (b"command=%2Fdeploybot&text=x", "application/x-www-form-urlencoded"),
+        (b"commands=%2Fdeploybot&text=x", "application/x-www-form-urlencoded"),
         (b"payload=[]", "application/x-www-form-urlencoded"),
         (b"{}", ""),
     ],
@@ -150,6 +150,14 @@ def test_a_body_without_an_object_is_refused(body: bytes, kind: str) -> None:
         read_body(body, kind)
 
     assert refused.value.status == 400
+
+
+def test_a_command_is_a_form_whose_fields_are_read_as_they_are() -> None:
+    body = b"command=%2Fdeploybot&text=&user_id=U0ANN"
+
+    found = read_body(body, "application/x-www-form-urlencoded")
+
+    assert found == {"command": "/deploybot", "text": "", "user_id": "U0ANN"}
 
 
 def test_a_form_carries_its_payload() -> None:
