@@ -87,6 +87,11 @@ def message_id(settings: MailSettings, *parts: str) -> str:
     return f"<{name}@{settings.domain}>"
 
 
+def question_key(question_id: str, reader: str) -> str:
+    """Return what names the mail in which a question was put to one person."""
+    return f"question:{question_id}@{reader}"
+
+
 def message_alias(message: str, sender: str = "") -> str:
     """Return the name under which the store finds a message's thread.
 

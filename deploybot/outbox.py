@@ -89,7 +89,7 @@ class _Reel:
         for key, telling in self.told.items():
             if isinstance(telling, Card) and telling.state is CardState.OPEN:
                 self.told[key] = replace(telling, state=CardState.CLOSED, by=by, at=at)
-            if isinstance(telling, Asked) and telling.answer is None and not telling.closed:
+            if isinstance(telling, Asked) and telling.is_open:
                 self.told[key] = replace(telling, closed=True, by=by)
 
     def spoke(self, *people: str) -> None:
@@ -99,7 +99,7 @@ class _Reel:
     def answered_in_words(self, by: str, text: str) -> None:
         """Take what somebody wrote for their answer to the open question, in words of their own."""
         for key, telling in self.told.items():
-            if isinstance(telling, Asked) and telling.answer is None and not telling.closed:
+            if isinstance(telling, Asked) and telling.is_open:
                 self.told[key] = replace(telling, answer=text, by=by)
 
     def pass_on(self, telling: Said) -> None:

@@ -125,6 +125,11 @@ class Asked(Telling):
     by: str = ""
     closed: bool = False
 
+    @property
+    def is_open(self) -> bool:
+        """Whether an answer is still waited for."""
+        return self.answer is None and not self.closed
+
 
 @dataclass(frozen=True)
 class Shown(Telling):

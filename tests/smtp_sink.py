@@ -1,6 +1,7 @@
 """A real mail server on the loopback that keeps what it is sent, and refuses when told to."""
 
 import asyncio
+import ssl
 import threading
 from dataclasses import dataclass, field
 from email import policy
@@ -8,23 +9,33 @@ from email.message import EmailMessage
 from email.parser import BytesParser
 from typing import Self
 
-from aiosmtpd.smtp import SMTP, Envelope, Session
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 
 @dataclass
 class SmtpSink:
-    """`mails` are those that were taken; `answers` says what to answer to whom instead."""
+    """`mails` are those that were taken; `answers` says what to answer to whom instead.
+
+    With `tls` it speaks TLS, from the first byte if `implicit`; with `logins`, to nobody else.
+    """
 
     mails: list[EmailMessage] = field(default_factory=list)
     recipients: list[str] = field(default_factory=list)
     answers: dict[str, str] = field(default_factory=dict)
     port: int = 0
+    tls: ssl.SSLContext | None = None
+    implicit: bool = False
+    logins: dict[str, str] = field(default_factory=dict)
+    tried: list[str] = field(default_factory=list)
+    """Names that somebody tried to log in with."""
+    over_tls: list[bool] = field(default_factory=list)
+    """Of each mail, whether it came over TLS."""
 
     def __enter__(self) -> Self:
         self._loop = asyncio.new_event_loop()
         self._server = self._loop.run_until_complete(
             self._loop.create_server(
-                lambda: SMTP(self, hostname="localhost", loop=self._loop), "127.0.0.1", 0
+                self._spoken, "127.0.0.1", 0, ssl=self.tls if self.implicit else None
             )
         )
         self.port = self._server.sockets[0].getsockname()[1]
@@ -42,6 +53,34 @@ class SmtpSink:
     def url(self) -> str:
         return f"smtp://127.0.0.1:{self.port}"
 
+    def _spoken(self) -> SMTP:
+        return SMTP(
+            self,
+            hostname="localhost",
+            loop=self._loop,
+            tls_context=None if self.implicit else self.tls,
+            require_starttls=self.tls is not None and not self.implicit,
+            auth_required=bool(self.logins) and not self.implicit,
+            auth_require_tls=not self.implicit,
+            authenticator=self._login,
+        )
+
+    def _login(
+        self, server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: object
+    ) -> AuthResult:
+        assert isinstance(data, LoginPassword)
+        name, password = data.login.decode(), data.password.decode()
+        self.tried.append(name)
+        return AuthResult(success=self.logins.get(name) == password, handled=False)
+
+    async def handle_MAIL(  # noqa: N802
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        if self.logins and not session.authenticated:
+            return "530 log in first"
+        envelope.mail_from = address
+        return "250 ok"
+
     async def handle_RCPT(  # noqa: N802
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
@@ -57,6 +96,7 @@ class SmtpSink:
         assert isinstance(raw, bytes)
         self.mails.append(BytesParser(EmailMessage, policy=policy.default).parsebytes(raw))
         self.recipients.extend(envelope.rcpt_tos)
+        self.over_tls.append(session.ssl is not None or self.implicit)
         return "250 taken"
 
     async def _end(self) -> None:

@@ -9,7 +9,13 @@ from datetime import datetime
 
 from deploybot.events import AnswerRefused, EmailReceived
 from deploybot.inbound.email import Mail, Quarantined
-from deploybot.inbound.email_place import Held, find_held, find_referenced, was_stolen
+from deploybot.inbound.email_place import (
+    Held,
+    find_held,
+    find_question,
+    find_referenced,
+    was_stolen,
+)
 from deploybot.inbound.email_reading import written
 from deploybot.inbound.email_refusals import (
     CONFIRM_ELSEWHERE,
@@ -32,6 +38,7 @@ from deploybot.inbound.email_reply import (
 from deploybot.inbox import Answer, Inbox
 from deploybot.mail import MailSettings, message_alias, unverified
 from deploybot.ports import People, Store
+from deploybot.questions import choices_of, read_answer
 from deploybot.thread import Status, Thread, thread_id_for
 
 NO_CODE = ("no_code", NOT_AN_ANSWER)
@@ -173,12 +180,15 @@ class MailDesk:
         return self._refused(letter, thread, "", ("unverified", NOT_AN_ANSWER), address="")
 
     def _in_thread(self, letter: _Letter, thread: Thread) -> Taken:
-        question = thread.standing.question
+        question, words = thread.standing.question, written(letter.mail.body)
+        replied = find_question(letter.mail, letter.by, thread, self.settings)
+        if replied and choices_of(replied) and read_answer(replied, words):
+            question = replied  # which may be over: then its sender is told so
         if question and not letter.mail.codes:
             receipt = self.inbox.answer_question(
                 thread.id,
                 question.question_id,
-                written(letter.mail.body),
+                read_answer(question, words) or words,
                 by=letter.by,
                 delivery=letter.key,
                 channel="email",

@@ -8,10 +8,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from deploybot.approvals import ApprovalRequest
-from deploybot.events import AnswerRefused, ApprovalRequested, EmailReceived
+from deploybot.events import AnswerRefused, ApprovalRequested, EmailReceived, QuestionAsked
 from deploybot.inbound.email import Mail
 from deploybot.inbound.email_refusals import MISUSED
-from deploybot.mail import MailSettings, code_alias, message_alias, reply_code
+from deploybot.mail import (
+    MailSettings,
+    code_alias,
+    message_alias,
+    message_id,
+    question_key,
+    reply_code,
+)
 from deploybot.ports import People, Store
 from deploybot.thread import Thread
 
@@ -56,6 +63,18 @@ def find_referenced(mail: Mail, by: str, store: Store, people: People) -> Thread
             if thread and _takes_part(by, thread, people):
                 return thread
     return None
+
+
+def find_question(
+    mail: Mail, by: str, thread: Thread, settings: MailSettings
+) -> QuestionAsked | None:
+    """Find the question whose mail to this person this one answers, whether it is open or not."""
+    asked = {
+        message_id(settings, thread.id, question_key(event.question_id, by), by): event
+        for event in thread.events
+        if isinstance(event, QuestionAsked)
+    }
+    return asked.get(mail.references[0]) if mail.references else None
 
 
 def _owner(code: str, store: Store, settings: MailSettings) -> Held | None:

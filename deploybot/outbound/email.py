@@ -7,7 +7,9 @@ from datetime import datetime, timedelta
 
 from deploybot.errors import DeliveryError
 from deploybot.mail import MailSettings, code_alias, message_alias
-from deploybot.outbound.email_letters import Letter, letters
+from deploybot.outbound.email_content import Letter
+from deploybot.outbound.email_letters import letters
+from deploybot.outbound.email_patience import late_key, put_off
 from deploybot.outbound.email_rendering import message
 from deploybot.outbound.smtp import Connection, SmtpSettings, connection
 from deploybot.ports import People
@@ -54,30 +56,41 @@ class EmailChannel:
     ) -> None:
         """Send the mails that are still to be sent.
 
-        Raises DeliveryError when one was not taken: with `retry_after` in seconds when the rest
-        waits for another try; with None when one recipient is refused for good and all others got
-        theirs.
+        Raises DeliveryError when one was not taken: with `retry_after` in seconds when it waits for
+        another try; with None when recipients are refused for good. All others got theirs, but
+        where the server itself does not answer.
         """
         wanted = letters(thread, tellings, sent, self._people, self._settings)
         private = {telling.key for telling in tellings if isinstance(telling, Private)}
+        told, now = _told_lately(sent, self._now()), self._now()
         refused: DeliveryError | None = None
-        told = _told_lately(sent, self._now())
+        waiting: dict[str, DeliveryError] = {}
         with connection(self._smtp, self._settings.domain) as server:
             for letter in wanted:
-                if letter.key in private:
-                    if letter.reader.address in told:
-                        note(letter.key, self._noted(letter, "told lately"))
-                        continue
-                    told.add(letter.reader.address)
+                address = letter.reader.address
+                if address in waiting:
+                    continue  # what comes later must not come first
+                if letter.key in private and address in told:
+                    note(letter.key, self._noted(letter, "told lately"))
+                    continue
                 state = "sent"
                 try:
                     self._send(server, thread, letter)
                 except DeliveryError as error:
-                    if error.retry_after is not None:
+                    if error.retry_after is not None and not server.is_open:
                         raise
+                    late = put_off(sent.get(late_key(letter)), error, now)
+                    if late is not None:
+                        waiting[address] = late.error
+                        note(late_key(letter), late.noted)
+                        continue
                     refused, state = error, "refused"
                     logger.warning("mail refused", extra={"action": "mail", "thread_id": thread.id})
+                if letter.key in private:
+                    told.add(address)
                 note(letter.key, self._noted(letter, state, private=letter.key in private))
+        if waiting:
+            raise min(waiting.values(), key=lambda one: one.retry_after or 0)
         if refused:
             raise refused
 

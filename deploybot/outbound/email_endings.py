@@ -1,10 +1,12 @@
-"""How a request ended, in words for a mail; who is told is `email_letters`'s."""
+"""What became of a request or a question, in words for a mail; who is told is `email_letters`'s."""
 
 from deploy.plan import SHORT
 from deploybot.approvals import POLICY
+from deploybot.events import QuestionAsked
 from deploybot.outbound.email_facts import moment
 from deploybot.ports import People
-from deploybot.telling import Card, CardState
+from deploybot.questions import choices_of
+from deploybot.telling import Asked, Card, CardState
 
 ENDED = {
     CardState.SCHEDULED: "approved",
@@ -20,10 +22,60 @@ ENDED = {
 """States in which a request is open no more, in a word or two."""
 
 
-def ended_as(card: Card) -> str:
-    """Return how a request ended, in a word or two."""
+_TONES = {
+    CardState.DENIED: "bad",
+    CardState.FAILED: "bad",
+    CardState.UNKNOWN: "bad",
+    CardState.LIVE: "good",
+    CardState.SCHEDULED: "good",
+}
+
+
+def word_of(card: Card, state: str) -> tuple[str, str]:
+    """Return how a request stands, in a word or two, and its tone; `state` may be on the way, too."""
+    if state in ("approved", "granted"):
+        return ("approved", "good") if state == "approved" else ("your approval counts", "calm")
     stopped = card.was_met and card.state in (CardState.DENIED, CardState.CLOSED)
-    return "stopped" if stopped else ENDED[card.state]
+    return "stopped" if stopped else ENDED[card.state], _TONES.get(card.state, "calm")
+
+
+def approved(card: Card, people: People) -> str:
+    """Say that enough people said yes, and what comes next."""
+    granted = [f"{people.name(one.by)} at {one.at:%H:%M} UTC" for one in card.grants]
+    by = f"Approved by {', '.join(granted)}" if granted else "Approved"
+    return f"{by}; it starts now. You need not do anything, and get a mail when it has ended."
+
+
+def counted(card: Card) -> str:
+    """Say that one yes of several was taken."""
+    given, quorum = len(card.grants), card.request.rule.quorum
+    count = f" ({given} of {quorum})" if given < quorum else ""
+    return (
+        f"You approved it{count}, and others must, too. Nothing was deployed yet; it starts once "
+        "they have."
+    )
+
+
+def answered(asked: Asked, people: People) -> str:
+    """Say how a question came to its end."""
+    if asked.answer is None:
+        return "This needs no answer any more."
+    by = people.name(asked.by) if asked.by else "Somebody"
+    return f"{by} answered: {asked.answer}\n\nYou need not answer any more."
+
+
+def how_to_answer(question: QuestionAsked) -> str:
+    """Say how a question is answered by mail."""
+    if question.format == "yes_no":
+        how = "To answer, reply to this mail with yes or no on the first line."
+    elif choices_of(question):
+        how = (
+            "To answer, reply to this mail with the number of your choice, or its words, on the "
+            "first line."
+        )
+    else:
+        how = "To answer, reply to this mail."
+    return f"{how} The first answer counts, wherever it is given."
 
 
 def ending(card: Card, people: People) -> str:

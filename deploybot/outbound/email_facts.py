@@ -1,11 +1,12 @@
 """What a mail says of a request: what code found out, a row each, never what the agent says."""
 
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from deploy.plan import SHORT, Plan
-from deploybot.approvals import ApprovalRequest, may_answer
+from deploybot.approvals import ApprovalRequest, Grant, may_answer
 from deploybot.mail import visible
 from deploybot.ports import People
 
@@ -13,6 +14,9 @@ COMMITS = 5
 OF_SEVERAL = 3
 """How many commits of each change a mail about several shows."""
 NAMED = 5
+REQUIRED = 30
+COMMAND = 300
+"""Characters of one step's command."""
 LONGEST = 4_000
 """Characters of one text that others wrote."""
 
@@ -27,20 +31,33 @@ class Fact:
     code: bool = False
 
 
-def of(request: ApprovalRequest, people: People) -> tuple[Fact, ...]:
+def of(
+    request: ApprovalRequest, people: People, grants: tuple[Grant, ...] = ()
+) -> tuple[Fact, ...]:
     """Return the rows of a request: each of its changes, who asked, who may answer, until when."""
     asked_by = ", ".join(line_of(people.name(person)) for person in request.requesters)
     able = [person for person in request.rule.approvers if may_answer(request, person) is None]
     approvers = ", ".join(line_of(people.name(person)) for person in able)
-    quorum = f" ({request.rule.quorum} of them)" if request.rule.quorum > 1 else ""
+    approvers += f" ({request.rule.quorum} of them)" if request.rule.quorum > 1 else ""
+    if each := request.rule.one_from_each:
+        approvers += f"; one from each of {', '.join(line_of(name) for name in each)}"
     starts = moment(request.start_at) if request.start_at else ""
     people_and_times = (
         Fact("Asked by", asked_by or "deploybot", _quoted(request.asked)),
-        Fact("Approvers", (approvers or "nobody") + quorum),
+        Fact("Approvers", approvers or "nobody"),
+        Fact("Approved by", ", ".join(line_of(people.name(one.by)) for one in grants)),
         Fact("Until", moment(request.expires_at)),
         Fact("Starts", starts),
     )
     return _rows(request.plans, people_and_times)
+
+
+def in_short(request: ApprovalRequest, people: People) -> tuple[Fact, ...]:
+    """Return the rows that say which request it was, for whoever hears what became of it."""
+    asked_by = ", ".join(line_of(people.name(person)) for person in request.requesters)
+    several = len(request.plans) > 1
+    changes = (Fact(plan.service if several else "Change", _change(plan)) for plan in request.plans)
+    return (*changes, Fact("Asked by", asked_by or "deploybot", _quoted(request.asked)))
 
 
 def of_dry_run(plans: tuple[Plan, ...], start_at: datetime | None) -> tuple[Fact, ...]:
@@ -91,16 +108,20 @@ def moment(at: datetime) -> str:
 def _whole(plan: Plan) -> Iterator[Fact]:
     """Yield all rows about one change; the first two say which."""
     yield Fact("Change", _change(plan))
-    yield Fact("Commit", plan.sha, code=True)
-    yield Fact(
-        "Taken back" if plan.goes_back else "Commits", str(plan.commits_total), _commits(plan)
-    )
-    yield Fact("Size", _size(plan))
+    yield Fact("Commit", plan.sha, _named_so(plan), code=True)
+    size = _size(plan)
+    if plan.commits_total:
+        count = f"{plan.commits_total}, {size}" if size else str(plan.commits_total)
+        yield Fact("Taken back" if plan.goes_back else "Commits", count, _commits(plan))
+    else:
+        yield Fact("Size", size)
     if plan.commits_total > COMMITS:
         yield from _behind_the_rest(plan)
     yield Fact("Checked", ", ".join(line_of(check) for check in plan.checks))
+    required = tuple(f"{line_of(one.name)[:120]}: {one.state}" for one in plan.required[:REQUIRED])
+    yield Fact("Required", str(len(plan.required)), required)
     yield Fact("Elsewhere", _elsewhere(plan))
-    yield Fact("Steps", _names(plan), tuple(line_of(step.says) for step in plan.steps))
+    yield Fact("Steps", _names(plan), tuple(_as_they_run(plan)))
 
 
 def _behind_the_rest(plan: Plan) -> Iterator[Fact]:
@@ -120,7 +141,21 @@ def _brief(number: int, plan: Plan) -> Iterator[Fact]:
         said.append(f"Checked: {', '.join(line_of(check) for check in plan.checks)}")
     said.append(f"Steps: {_names(plan)}")
     yield Fact(f"{number}. {plan.service}", _change(plan), tuple(said))
-    yield Fact("Commit", plan.sha, code=True)
+    yield Fact("Commit", plan.sha, _named_so(plan), code=True)
+
+
+def _named_so(plan: Plan) -> tuple[str, ...]:
+    """Return the name by which the commit was asked for, if that says more."""
+    named = plan.ref and not plan.sha.startswith(plan.ref)
+    return (f"asked for as {line_of(plan.ref)[:100]}",) if named else ()
+
+
+def _as_they_run(plan: Plan) -> Iterator[str]:
+    """Yield what each step does, and below it the command that it runs."""
+    for step in plan.steps:
+        yield line_of(step.says)
+        if step.argv:
+            yield f"$ {line_of(shlex.join(step.argv))[:COMMAND]}"
 
 
 def _change(plan: Plan) -> str:
@@ -144,6 +179,7 @@ def _authors(plan: Plan) -> str:
 def _elsewhere(plan: Plan) -> str:
     return ", ".join(
         f"{place.environment}: {place.sha[:SHORT] if place.sha else 'nothing'}"
+        f"{' (tested)' if place.sha and place.verified else ''}"
         for place in plan.elsewhere[:NAMED]
         if place.sha != plan.sha
     )

@@ -1,4 +1,4 @@
-"""One letter as a message: text and HTML, headers and reply address; sending it is `smtp`'s."""
+"""One letter as a message: its values, headers and reply address; how it is laid out is `email_layout`'s."""
 
 from datetime import UTC, datetime
 from email import policy
@@ -8,35 +8,31 @@ from email.utils import format_datetime
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
-
 from deploy.plan import SHORT
 from deploybot.approvals import ApprovalRequest
 from deploybot.mail import MailSettings
-from deploybot.outbound import email_facts
+from deploybot.outbound import email_facts, email_layout
+from deploybot.outbound.email_content import Content, Letter, confirmations, describe
+from deploybot.outbound.email_endings import how_to_answer
 from deploybot.outbound.email_facts import line_of, text_of
-from deploybot.outbound.email_letters import Letter, confirmations, describe
 from deploybot.ports import People
-from deploybot.telling import Shown
+from deploybot.questions import choices_of
+from deploybot.telling import Asked, Card, Shown
 
 DETAIL = 40
 """Lines of output."""
-
-_TEMPLATES = Environment(
-    loader=PackageLoader("deploybot.outbound"),
-    autoescape=select_autoescape(("html.j2",)),
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-    keep_trailing_newline=True,
-)
+CHOICES = 200
+"""Choices that are written out; more are answered in words."""
+REFERENCES = 20
+"""Message-IDs of one header: the first, and the last ones."""
+URGENCY = {"high": "Urgent: this waits for an answer.", "medium": "Please answer soon.", "low": ""}
 
 
 def message(
     letter: Letter, *, settings: MailSettings, people: People, url: str, now: datetime
 ) -> EmailMessage:
     """Return the letter as a message, the same each time but for its date."""
-    shown = _shown(letter, settings, people, url)
+    says = letter.says
     mail = EmailMessage(policy.SMTP)
     mail["From"] = Address("deploybot", addr_spec=settings.address)
     mail["To"] = Address(addr_spec=letter.reader.address)
@@ -46,47 +42,74 @@ def message(
     mail["Subject"] = line_of(letter.subject)[:200]
     mail["Date"] = format_datetime(now.astimezone(UTC))
     mail["Message-ID"] = letter.message_id
-    if letter.answers:
-        mail["In-Reply-To"] = letter.answers[-1]
-        mail["References"] = " ".join(letter.answers)
+    if chain := letter.answers:
+        mail["In-Reply-To"] = chain[-1]
+        mail["References"] = " ".join((*chain[:1], *chain[1:][-REFERENCES + 1 :]))
     mail["List-Id"] = f"deploybot <{settings.list_id}>"
     mail["Auto-Submitted"] = "auto-generated"
     mail["X-Auto-Response-Suppress"] = "All"
-    text = _TEMPLATES.get_template("letter.txt.j2").render(shown)
-    mail.set_content(text.strip() + "\n", cte="quoted-printable")
-    html = _TEMPLATES.get_template("letter.html.j2").render(shown)
+    if says.asked and says.asked.is_open and says.asked.question.urgency == "high":
+        mail["Importance"] = "high"
+    values = _plainly(says, url) | _about(letter, settings, people, url)
+    mail.set_content(email_layout.text(values), cte="quoted-printable")
+    html = email_layout.html(values)
     mail.add_alternative(html, subtype="html", cte="quoted-printable")
     return mail
 
 
-def _shown(letter: Letter, settings: MailSettings, people: People, url: str) -> dict[str, Any]:
-    shown: dict[str, Any] = {
-        "title": line_of(letter.title),
-        "paragraphs": [text_of(paragraph) for paragraph in letter.paragraphs],
-        "detail": [line_of(line) for line in letter.detail[-DETAIL:]],
-        "card": letter.card is not None or letter.shown is not None,
+def _plainly(says: Content, url: str) -> dict[str, Any]:
+    """Return what any letter shows, and nothing for what only some do."""
+    return {
+        "title": line_of(says.title),
+        "tone": says.tone,
+        "urgent": "",
+        "intro": "",
+        "what": "",
+        "warnings": (),
+        "paragraphs": [text_of(paragraph) for paragraph in says.paragraphs],
+        "choices": (),
+        "facts": (),
+        "detail": [line_of(line) for line in says.detail[-DETAIL:]],
+        "reason": "",
+        "approve_link": "",
+        "deny_link": "",
+        "how": "",
         "dashes": "-- ",
         "footer": "deploybot wrote this mail. What you reply goes to its thread.",
+        "mark": "",
         "url": url if urlsplit(url).scheme in ("http", "https") else "",
     }
-    if letter.shown is not None:
-        return shown | _of_dry_run(letter.shown)
-    if letter.card is None:
-        return shown
-    request = letter.card.request
+
+
+def _about(letter: Letter, settings: MailSettings, people: People, url: str) -> dict[str, Any]:
+    """Return what stands in it of a request, a dry run, a question or an end."""
+    says = letter.says
+    if says.shown:
+        return _of_dry_run(says.shown)
+    if says.card:
+        return _of_request(letter, says.card, settings, people, url)
+    if says.asked:
+        return _of_question(says.asked)
+    if says.about:
+        return {"facts": email_facts.in_short(says.about.request, people)}
+    return {}
+
+
+def _of_request(
+    letter: Letter, card: Card, settings: MailSettings, people: People, url: str
+) -> dict[str, Any]:
+    request = card.request
     link = _links(letter, settings, request) if letter.code else {}
-    return shown | {
+    careful = (*confirmations(request), *email_facts.warnings(request.plans))
+    return {
         "intro": _intro(letter),
         "what": describe(*request.plans),
-        "facts": email_facts.of(request, people),
-        "warnings": [
-            line_of(one) for one in (*confirmations(request), *email_facts.warnings(request.plans))
-        ],
+        "facts": email_facts.of(request, people, card.grants),
+        "warnings": [line_of(one) for one in careful],
         "reason": text_of(request.reason),
-        "how": _how(letter, request),
-        "approve_link": link.get("approve", ""),
-        "deny_link": link.get("deny", ""),
-    }
+        "mark": f"Request {request.id}, digest {request.digest[:12]}.",
+        "how": _how(letter, request, _elsewhere(letter, people, url)),
+    } | link
 
 
 def _of_dry_run(dry: Shown) -> dict[str, Any]:
@@ -96,10 +119,17 @@ def _of_dry_run(dry: Shown) -> dict[str, Any]:
         "what": describe(*dry.plans),
         "facts": email_facts.of_dry_run(dry.plans, dry.start_at),
         "warnings": [line_of(one) for one in email_facts.warnings(dry.plans)],
-        "reason": "",
         "how": "To have it done, ask for it without a dry run.",
-        "approve_link": "",
-        "deny_link": "",
+    }
+
+
+def _of_question(asked: Asked) -> dict[str, Any]:
+    if not asked.is_open:
+        return {}
+    return {
+        "urgent": URGENCY[asked.question.urgency],
+        "choices": [line_of(one) or "…" for one in choices_of(asked.question)[:CHOICES]],
+        "how": how_to_answer(asked.question),
     }
 
 
@@ -110,7 +140,15 @@ def _intro(letter: Letter) -> str:
     return "Your request is waiting for an approval"
 
 
-def _how(letter: Letter, request: ApprovalRequest) -> str:
+def _elsewhere(letter: Letter, people: People, url: str) -> str:
+    """Say where this reader can answer, if not by mail."""
+    person = people.get(letter.reader.id)
+    places = ["in Slack"] if person and person.slack else []
+    places += ["on the page below"] if url else []
+    return " or ".join(places) or "over the API"
+
+
+def _how(letter: Letter, request: ApprovalRequest, elsewhere: str) -> str:
     if letter.code:
         return (
             "To approve, reply to this mail with the one word approve on the first line. To deny, "
@@ -121,11 +159,8 @@ def _how(letter: Letter, request: ApprovalRequest) -> str:
         return "You need not do anything; you get a mail when it is decided."
     where = request.plan.environment
     if confirmations(request):
-        return (
-            "This must be confirmed on its own, so it is not answered by mail: answer in Slack, or "
-            "on the page below."
-        )
-    return f"Requests for {where} are not answered by mail: answer in Slack, or on the page below."
+        return f"This must be confirmed on its own, so not by mail: answer {elsewhere}."
+    return f"Requests for {where} are not answered by mail: answer {elsewhere}."
 
 
 def _links(letter: Letter, settings: MailSettings, request: ApprovalRequest) -> dict[str, str]:
@@ -133,4 +168,4 @@ def _links(letter: Letter, settings: MailSettings, request: ApprovalRequest) -> 
     address = quote(settings.reply_address(letter.code), safe="@+")
     subject = quote(f"Re: {describe(*request.plans)} ({request.plan.sha[:SHORT]})")
     link = f"mailto:{address}?subject={subject}&body="
-    return {"approve": f"{link}approve", "deny": f"{link}{quote('deny: ')}"}
+    return {"approve_link": f"{link}approve", "deny_link": f"{link}{quote('deny: ')}"}

@@ -37,13 +37,12 @@ def question_text(asked: Asked) -> str:
 def question_blocks(asked: Asked, people: People, thread: str) -> list[Json]:
     """Return the blocks: the question, and its buttons for as long as it is open."""
     question = asked.question
-    is_open = asked.answer is None and not asked.closed
-    parts = [section(*_headline(asked, people, is_open=is_open))]
+    parts = [section(*_headline(asked, people))]
     if question.context:
         parts.append(section(words(unsigned(question.context))))
     choices = choices_of(question)[:CHOICES]
     labels = [line(unsigned(choice), LABEL) or "…" for choice in choices]
-    if is_open and len(choices) <= LISTED and any(label.endswith("…") for label in labels):
+    if asked.is_open and len(choices) <= LISTED and any(label.endswith("…") for label in labels):
         parts += [section(words(f"{n}. {unsigned(one)}", 300)) for n, one in enumerate(choices, 1)]
     blocks = [rich(*parts)]
     if asked.answer is not None:
@@ -89,12 +88,12 @@ def answer_dialog(thread: str, question: QuestionAsked) -> Json:
     }
 
 
-def _headline(asked: Asked, people: People, *, is_open: bool) -> Iterator[Json]:
+def _headline(asked: Asked, people: People) -> Iterator[Json]:
     """Yield the question; an urgent one calls who is to answer it."""
     question = asked.question
     mark = "❗ " if question.urgency == "high" else ""
     yield words(f"{mark}{unsigned(question.question)}", bold=True)
-    found = (people.get(one) for one in asked.to) if mark and is_open else ()
+    found = (people.get(one) for one in asked.to) if mark and asked.is_open else ()
     known = next((one for one in found if one), None)
     if known:
         yield words(" ")

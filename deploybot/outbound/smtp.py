@@ -71,6 +71,11 @@ class Connection:
             self._open().send_message(message, sender, [recipient])
             failpoints.at("mail.send.after", lost=smtplib.SMTPServerDisconnected)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the server still speaks to us."""
+        return self._server is not None and self._server.sock is not None
+
     def open(self) -> None:
         """Connect and log in, and send nothing; raises DeliveryError."""
         with self._in_our_words():

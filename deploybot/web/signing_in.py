@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from email import policy
 from email.headerregistry import Address
 from email.message import EmailMessage
-from email.utils import format_datetime
+from email.utils import format_datetime, make_msgid
 from typing import cast
 
 import redis
@@ -117,6 +117,8 @@ class MailedLinks:
         mail["To"] = Address(addr_spec=person.email)
         mail["Subject"] = "Sign in to deploybot"
         mail["Date"] = format_datetime(self.now())
+        mail["Message-ID"] = make_msgid(domain=self.mail.domain)
+        mail["List-Id"] = f"deploybot <{self.mail.list_id}>"
         mail["Auto-Submitted"] = "auto-generated"
         mail.set_content(MAILBOX_LINE.format(name=person.name, url=url))
         return mail

@@ -1,0 +1,113 @@
+"""Sending over TLS, to a real server that wants a name and a password."""
+
+import ssl
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from email.message import EmailMessage
+from ipaddress import ip_address
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from smtp_sink import SmtpSink
+
+from deploybot.errors import DeliveryError
+from deploybot.outbound.smtp import RETRY_LOGIN, SmtpSettings, connection
+
+LOGIN = {"bot": "p@ss/word"}
+
+
+def certificate(folder: Path) -> Path:
+    """Write a certificate of the loopback, and its key, into one file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)  # noqa: TID251 - certificates go by the time of day
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False
+        )
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    path = folder / "server.pem"
+    path.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        + made.public_bytes(serialization.Encoding.PEM)
+    )
+    return path
+
+
+@pytest.fixture(scope="module")
+def pem(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return certificate(tmp_path_factory.mktemp("tls"))
+
+
+@pytest.fixture(params=["starttls", "implicit"])
+def server(request: pytest.FixtureRequest, pem: Path) -> Iterator[SmtpSink]:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem)
+    with SmtpSink(tls=context, implicit=request.param == "implicit", logins=LOGIN) as sink:
+        yield sink
+
+
+def url(server: SmtpSink, password: str = "p%40ss%2Fword") -> str:
+    scheme = "smtps" if server.implicit else "smtp"
+    return f"{scheme}://bot:{password}@127.0.0.1:{server.port}"
+
+
+def send(to: str) -> None:
+    mail = EmailMessage()
+    mail["Subject"] = "Hello"
+    mail.set_content("there")
+    with connection(SmtpSettings.from_url(to), "bot.example") as opened:
+        opened.send(mail, "deploybot@bot.example", "mia@shop.example")
+
+
+def test_mail_goes_over_tls_with_a_name_and_a_password(
+    server: SmtpSink, pem: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(pem))
+
+    send(url(server))
+
+    assert [mail["Subject"] for mail in server.mails] == ["Hello"]
+    assert server.over_tls == [True]
+
+
+def test_a_server_that_nobody_vouches_for_gets_neither_password_nor_mail(
+    server: SmtpSink, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "none.pem").write_text("")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
+
+    with pytest.raises(DeliveryError) as refused:
+        send(url(server))
+
+    assert refused.value.retry_after is not None
+    assert (server.mails, server.tried) == ([], [])
+
+
+def test_a_wrong_password_is_tried_again_after_minutes_only(
+    server: SmtpSink, pem: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(pem))
+
+    with pytest.raises(DeliveryError, match="name and password") as refused:
+        send(url(server, "wrong"))
+
+    assert refused.value.retry_after == RETRY_LOGIN
+    assert server.mails == []
