@@ -1,7 +1,7 @@
 """By whose leave an environment changes: the keys of its rule, and whether it can be met at all."""
 
 from collections.abc import Collection, Iterator, Mapping
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
@@ -10,6 +10,10 @@ from deploy.values import Name, Person
 
 SlackGroup = Annotated[str, StringConstraints(pattern=r"^(S[A-Z0-9]{2,30})?$")]
 MOST_GROUPS = 8
+Skip = Literal["approvals", "freezes"]
+CircleKey = Literal["approvers", "escalate_to", "break_glass"]
+CIRCLES: tuple[CircleKey, ...] = get_args(CircleKey)
+"""The keys that name people, or groups with an @."""
 
 
 class _Table(BaseModel):
@@ -42,6 +46,18 @@ class ApprovalTable(_Table):
     quorum: int = Field(default=1, ge=1)
     one_from_each: tuple[Name, ...] = Field(default=(), max_length=MOST_GROUPS)
     """Groups of each of which somebody must approve, a different person for each of them."""
+    author_may_approve: bool = True
+    """Whether who wrote what goes live may approve it."""
+    escalate_to: tuple[Person, ...] = ()
+    """Who may approve, too, once nobody has for `escalate_after_seconds`."""
+    escalate_after_seconds: int | None = Field(default=None, ge=1)
+    break_glass: tuple[Person, ...] = ()
+    """Who may approve alone in an emergency, with a reason that all approvers are told."""
+    break_glass_skips: tuple[Skip, ...] = ("approvals", "freezes")
+    remind_after_seconds: int | None = Field(default=None, ge=1)
+    """After how long, then twice as long each time, those who have not answered are called again."""
+    quiet: tuple[Person, ...] = ()
+    """Who may approve, and is not called for it."""
     automatic: bool = False
     approve_by_mail: bool = False
     requester_may_approve: bool = False
@@ -51,16 +67,29 @@ class ApprovalTable(_Table):
     confirm: bool = False
     """Whether whoever approves must say so twice."""
 
+    def circle(self, key: CircleKey) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return the people and the groups that a key names."""
+        listed: tuple[str, ...] = getattr(self, key)
+        people = tuple(name for name in listed if not name.startswith("@"))
+        return people, tuple(name[1:] for name in listed if name.startswith("@"))
+
     @property
     def named(self) -> tuple[str, ...]:
         """The people who may approve by their own name."""
-        return tuple(name for name in self.approvers if not name.startswith("@"))
+        return self.circle("approvers")[0]
 
     @property
     def groups(self) -> tuple[str, ...]:
         """The groups whose members may approve, each once."""
-        listed = (name[1:] for name in self.approvers if name.startswith("@"))
-        return tuple(dict.fromkeys((*listed, *self.one_from_each)))
+        return tuple(dict.fromkeys((*self.circle("approvers")[1], *self.one_from_each)))
+
+    @property
+    def wanted(self) -> str:
+        """In words, how many must approve, and of which groups."""
+        groups = (
+            f", one from each of {', '.join(self.one_from_each)}," if self.one_from_each else ""
+        )
+        return f"{self.quorum}{groups}"
 
     def decides(self) -> dict[str, object]:
         """Return what decides by whose leave; what was added later only where it is set."""
@@ -73,16 +102,33 @@ class ApprovalTable(_Table):
 
     @model_validator(mode="after")
     def _names_are_names(self) -> Self:
-        if len(set(self.approvers)) != len(self.approvers):
-            raise ValueError("approvers: a person is named twice")
+        for key in CIRCLES:
+            listed: tuple[str, ...] = getattr(self, key)
+            if len(set(listed)) != len(listed):
+                raise ValueError(f"{key}: a person is named twice")
         if len(set(self.one_from_each)) != len(self.one_from_each):
             raise ValueError("one_from_each: a group is named twice")
+        if bool(self.escalate_to) != (self.escalate_after_seconds is not None):
+            raise ValueError("escalate_to and escalate_after_seconds go together: set both")
+        for name in ("escalate_after_seconds", "remind_after_seconds"):
+            seconds = getattr(self, name)
+            if seconds is not None and seconds >= self.expires_seconds:
+                raise ValueError(f"{name} is not less than expires_seconds, so it would never come")
+        if self.break_glass and not self.break_glass_skips:
+            raise ValueError("break_glass_skips: name what it skips, or take break_glass out")
         return self
 
 
-_TELLING = {"fresh_sign_in"}
+_TELLING = {"fresh_sign_in", "remind_after_seconds", "quiet"}
 """What says how people are asked, and not who decides."""
-_ADDED = {"one_from_each"}
+_ADDED = {
+    "one_from_each",
+    "author_may_approve",
+    "escalate_to",
+    "escalate_after_seconds",
+    "break_glass",
+    "break_glass_skips",
+}
 _BARE = ApprovalTable().model_dump(mode="json")
 
 
@@ -94,9 +140,10 @@ def approvers(table: ApprovalTable, groups: Groups) -> tuple[str, ...]:
 
 def unknown_groups(table: ApprovalTable, groups: Groups) -> Iterator[tuple[str, str]]:
     """Yield key and name of each group that is used and not configured."""
-    for name in table.approvers:
-        if name.startswith("@") and name[1:] not in groups:
-            yield "approvers", name[1:]
+    for key in CIRCLES:
+        for name in table.circle(key)[1]:
+            if name not in groups:
+                yield key, name
     for name in table.one_from_each:
         if name not in groups:
             yield "one_from_each", name
@@ -104,9 +151,9 @@ def unknown_groups(table: ApprovalTable, groups: Groups) -> Iterator[tuple[str, 
 
 def can_be_met(table: ApprovalTable, groups: Groups, *, without: Collection[str] = ()) -> bool:
     """Tell whether enough people are left once those are taken out; Slack's groups may hold anybody."""
-    if any(groups[name].slack for name in table.groups if name in groups):
+    if has_strangers(table, groups):
         return True
-    votes = [(seat,) for person, seat in _seats(table, groups).items() if person not in without]
+    votes = [(seat,) for person, seat in seats(table, groups).items() if person not in without]
     return is_enough(votes, table.quorum, table.one_from_each)
 
 
@@ -116,17 +163,27 @@ def problem(table: ApprovalTable, groups: Groups) -> str | None:
         return None
     if not table.approvers and not table.one_from_each:
         return "nobody may approve: name approvers, or set automatic = true"
-    if any(groups[name].slack for name in table.groups if name in groups):
+    if has_strangers(table, groups):
         return None
-    everybody = _seats(table, groups)
+    everybody = seats(table, groups)
     return _too_few(table, everybody) or _nobody_left(table, everybody)
 
 
-def _seats(table: ApprovalTable, groups: Groups) -> dict[str, Seat]:
-    return {
+def has_strangers(table: ApprovalTable, groups: Groups) -> bool:
+    """Tell whether people may approve, at once or later, whom only Slack knows."""
+    named = (*table.groups, *table.circle("escalate_to")[1])
+    return any(groups[name].slack for name in named if name in groups)
+
+
+def seats(table: ApprovalTable, groups: Groups) -> dict[str, Seat]:
+    """Return everybody who may approve, at once or later, and for which groups they count."""
+    people, later = table.circle("escalate_to")
+    escalated = (*people, *(one for name in later for one in groups[name].people))
+    seats = {
         person: Seat(person, frozenset(g for g in table.groups if person in groups[g].people))
         for person in approvers(table, groups)
     }
+    return seats | {one: Seat(one, frozenset(table.one_from_each)) for one in escalated}
 
 
 def _too_few(table: ApprovalTable, everybody: Mapping[str, Seat]) -> str | None:

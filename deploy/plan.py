@@ -67,6 +67,8 @@ class Plan(BaseModel):
     relation: Relation = "ahead"
     authors: tuple[str, ...] = ()
     authors_total: int = 0
+    author_addresses: tuple[str, ...] = ()
+    """Mail addresses of all who wrote it; looked up only where they may not approve it."""
     pull_requests: tuple[PullRequest, ...] = ()
     pull_requests_total: int = 0
     extent: Extent | None = None

@@ -6,7 +6,18 @@ from difflib import get_close_matches
 from deploy.catalog import Catalog
 from deploy.errors import Refusal
 from deploy.plan import SHORT, Plan
-from deploy.rules import NOBODY, RULES, STANDING, Behalf, Facts, Rule, counted, size, windows
+from deploy.rules import (
+    NOBODY,
+    RULES,
+    STANDING,
+    Behalf,
+    Facts,
+    Rule,
+    breaks_freezes,
+    counted,
+    size,
+    windows,
+)
 
 __all__ = ["NOBODY", "Behalf", "Facts"]
 
@@ -78,9 +89,12 @@ def warnings(plan: Plan, facts: Facts, catalog: Catalog) -> Iterator[str]:
     for window in windows(plan, facts, catalog, stopping=False):
         if plan.service in window.freeze.except_services:
             continue
+        may = "this one may pass"
+        if breaks_freezes(plan, facts, catalog):
+            may = f"only {' or '.join(table.break_glass)} may pass, by breaking the glass"
         yield (
             f"{plan.environment} is frozen until {window.told(window.ends)} "
-            f"({window.freeze.reason}); this one may pass."
+            f"({window.freeze.reason}); {may}."
         )
     for hold in facts.holds:
         if hold.warn_only and hold.covers(plan.service, plan.environment, facts.now):

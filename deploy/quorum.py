@@ -58,7 +58,6 @@ def _heard(seats: Sequence[Seat], groups: Sequence[str]) -> Mapping[str, str]:
             tried.add(person)
             before = next((other for other, who in taken.items() if who == person), None)
             if before is None or seat_for(before, tried):
-                taken.pop(before or "", None)
                 taken[group] = person
                 return True
         return False

@@ -21,7 +21,7 @@ class Behalf(BaseModel):
     `coming` are services → commits that go live before it under the same approval; `ahead` says in
     words who waits for the place and came first. `asked_at` is when people were first asked,
     `start_at` when it is to start if not at once, `began_at` when the first change under the same
-    approval began.
+    approval began. `breaks_glass` says that somebody who may, in an emergency, stands for it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -32,6 +32,7 @@ class Behalf(BaseModel):
     asked_at: AwareDatetime | None = None
     start_at: AwareDatetime | None = None
     began_at: AwareDatetime | None = None
+    breaks_glass: bool = False
 
 
 NOBODY = Behalf()
@@ -162,11 +163,9 @@ def _approvable(plan: Plan, facts: Facts, catalog: Catalog) -> Refusal | None:
     asked = [one for one in able if one in facts.behalf.requesters]
     if can_be_met(table, catalog.groups, without=asked):
         return None
-    groups = f", one from each of {', '.join(table.one_from_each)}" if table.one_from_each else ""
     return Refusal(
         "nobody_can_approve",
-        f"{plan.environment} takes the word of {table.quorum} who did not ask{groups}, and "
-        f"{len(able) - len(asked)} would be left: {', '.join(asked)} asked. Nothing was deployed; "
+        f"{plan.environment} takes the word of {table.wanted} who did not ask, and {len(able) - len(asked)} would be left: {', '.join(asked)} asked. Nothing was deployed; "
         "let somebody else ask, or add approvers.",
     )
 
@@ -186,6 +185,9 @@ def _not_frozen(plan: Plan, facts: Facts, catalog: Catalog) -> Refusal | None:
     people = " or ".join(window.freeze.except_people)
     mend = "ask again then" if opens else "ask whoever keeps the configuration"
     mend += f", or let {people} ask, who may pass" if people else ""
+    table = catalog.environments[plan.environment]
+    if table.break_glass and "freezes" in table.break_glass_skips:
+        mend += f", or in an emergency let {' or '.join(table.break_glass)} break the glass"
     return Refusal(
         "frozen",
         f"{plan.environment} is frozen {until}: {window.freeze.reason}. Nothing was deployed; "
@@ -261,8 +263,15 @@ def windows(
         in_time = asked < window.begins and starts < window.begins + overrun
         began = facts.behalf.began_at
         goes_on = began is not None and began < window.begins
-        if stopping is not (_excepts(window.freeze, plan, facts) or in_time or goes_on):
+        passes = _excepts(window.freeze, plan, facts) or in_time or goes_on
+        if stopping is not (passes or breaks_freezes(plan, facts, catalog)):
             yield window
+
+
+def breaks_freezes(plan: Plan, facts: Facts, catalog: Catalog) -> bool:
+    """Tell whether no freeze stops the plan, as somebody breaks the glass for it."""
+    table = catalog.environments[plan.environment]
+    return facts.behalf.breaks_glass and "freezes" in table.break_glass_skips
 
 
 def _starts(facts: Facts) -> datetime:

@@ -12,6 +12,7 @@ from typing import Any
 
 from deploy.errors import DeployError, RefusedError
 from deploybot import pipeline
+from deploybot.directory import ConfiguredDirectory, escalated_to
 from deploybot.errors import (
     ConflictError,
     DuplicateError,
@@ -20,7 +21,9 @@ from deploybot.errors import (
 )
 from deploybot.events import (
     FACTS,
+    ApprovalEscalated,
     ApprovalExpired,
+    ApprovalReminded,
     Escalated,
     Event,
     Finished,
@@ -57,7 +60,7 @@ from deploybot.next_step import (
     Wait,
 )
 from deploybot.ports import Clockwork, Deployer, Directory, Model, People, Prompt, Store
-from deploybot.propose import Proposals
+from deploybot.propose import NOBODY_KNOWN, Proposals
 from deploybot.thread import STEP_BUDGET, Status, Thread, thread_id_for
 
 ERRORS_IN_A_ROW = 3
@@ -67,7 +70,6 @@ MOST_LISTED = 50
 
 TRIES = 50
 """How often a lock is judged again when others change it at the same time."""
-NOBODY_KNOWN = People()
 
 CODE = "code"
 """What plain code is called in a StepChosen."""
@@ -99,8 +101,9 @@ class Agent:
         self._clock = clock
         self._wants_facts = wants_facts
         self._people = people
+        self._directory = directory or ConfiguredDirectory(deployer.catalog.groups)
         self._proposals = Proposals(
-            store=store, deployer=deployer, clock=clock, directory=directory
+            store=store, deployer=deployer, clock=clock, directory=self._directory, people=people
         )
 
     def advance(self, thread: Thread | str) -> Thread:
@@ -132,9 +135,15 @@ class Agent:
 
     def _time_came(self, thread: Thread) -> Thread:
         now, request = self._clock.now(), thread.standing.request
-        event: Event = Woke(at=now, by="clock")
-        if request is not None:
-            event = ApprovalExpired(at=now, by="clock", request_id=request.id)
+        nudges = thread.standing.nudges
+        if request is None or nudges is None:
+            return self._store.append(thread, Woke(at=now, by="clock"), wake=False)
+        about: dict[str, Any] = {"at": now, "by": "clock", "request_id": request.id}
+        event: Event = ApprovalExpired(**about)
+        if now < request.expires_at and nudges.escalation_due(now):
+            event = ApprovalEscalated(**about, to=escalated_to(self._directory, request.rule))
+        elif now < request.expires_at:
+            event = ApprovalReminded(**about, number=nudges.reminder_due(now))
         return self._store.append(thread, event, wake=False)
 
     def _move(self, thread: Thread) -> Thread:

@@ -3,6 +3,7 @@
 Pure: the thread, the people and the time are given; `inbox` stores what comes of it.
 """
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
@@ -16,6 +17,7 @@ from deploybot.approvals import (
     Refusal,
     Rights,
     may_answer,
+    may_break_glass,
     may_settle,
 )
 from deploybot.events import (
@@ -41,44 +43,60 @@ UNKNOWN_PERSON = (
 )
 
 
+@dataclass(frozen=True)
+class Said:
+    """A yes or no as it is judged: by whom, to which request, and what they saw of it."""
+
+    request_id: str
+    digest: str
+    by: str
+    approved: bool
+    breaks_glass: bool = False
+    """Whether it is to approve alone, in an emergency."""
+
+
 def judge(
-    thread: Thread,
-    request_id: str,
-    digest: str,
-    *,
-    by: str,
-    approved: bool,
-    people: People,
-    now: datetime,
-    rights: Rights | Refusal,
+    thread: Thread, said: Said, *, people: People, now: datetime, rights: Rights | Refusal
 ) -> Refusal | None:
     """Return why this answer does not count, or None when it does.
 
     `rights` are what was looked up for it, or why nothing could be.
     """
-    if people.get(by) is None:
+    if people.get(said.by) is None:
         return Refusal(reason_code="unknown_person", text=UNKNOWN_PERSON)
     request = thread.standing.request
     standing = thread.standing.status
-    deniable = standing is Status.APPROVED and not approved
+    deniable = standing is Status.APPROVED and not said.approved
     is_open = standing is Status.AWAITING_APPROVAL or deniable
-    if request is None or request.id != request_id or not is_open:
-        return Refusal(reason_code="closed", text=closed_request(thread, request_id, people))
-    return _about_the_open_request(
-        thread, request, digest, by=by, approved=approved, now=now, rights=rights
-    )
+    if request is None or request.id != said.request_id or not is_open:
+        return Refusal(reason_code="closed", text=closed_request(thread, said.request_id, people))
+    other = _is_another(thread, request, said.digest, now)
+    return other or _not_by_this_person(thread, request, said, rights)
 
 
-def _about_the_open_request(
-    thread: Thread,
-    request: ApprovalRequest,
-    digest: str,
-    *,
-    by: str,
-    approved: bool,
-    now: datetime,
-    rights: Rights | Refusal,
+def _not_by_this_person(
+    thread: Thread, request: ApprovalRequest, said: Said, rights: Rights | Refusal
 ) -> Refusal | None:
+    anyone = request.rule.anyone_may_stop or request.rule.asks_nobody
+    before_the_start = thread.standing.status is Status.APPROVED and not said.approved
+    if before_the_start and (anyone or said.by in request.requesters):
+        return None
+    if isinstance(rights, Refusal):
+        return rights
+    if said.approved and said.breaks_glass:
+        return may_break_glass(request, said.by, rights)
+    if said.approved and any(grant.by == said.by for grant in thread.standing.grants):
+        return Refusal(
+            reason_code="already_approved",
+            text="You have approved this already; someone else must approve it, too.",
+        )
+    return may_answer(request, said.by, rights, escalated=thread.standing.escalated)
+
+
+def _is_another(
+    thread: Thread, request: ApprovalRequest, digest: str, now: datetime
+) -> Refusal | None:
+    """Return what is wrong when what was answered is not what is open, or was for too long."""
     if request.digest != digest or request.sealed().digest != digest:
         return Refusal(
             reason_code="digest_mismatch",
@@ -91,20 +109,16 @@ def _about_the_open_request(
             text=f"This request expired at {request.expires_at:%H:%M} UTC; nothing was deployed. "
             "Ask again to get a new one.",
         )
-    if approved and any(grant.by == by for grant in thread.standing.grants):
-        return Refusal(
-            reason_code="already_approved",
-            text="You have approved this already; someone else must approve it, too.",
-        )
-    stops = not approved and thread.standing.status is Status.APPROVED
-    anyone = request.rule.anyone_may_stop or request.rule.asks_nobody
-    if stops and (anyone or by in request.requesters):
-        return None
-    return rights if isinstance(rights, Refusal) else may_answer(request, by, rights)
+    return None
 
 
 def standing_against(
-    thread: Thread, catalog: Catalog, holds: tuple[Hold, ...], now: datetime
+    thread: Thread,
+    catalog: Catalog,
+    holds: tuple[Hold, ...],
+    now: datetime,
+    *,
+    breaks_glass: bool = False,
 ) -> tuple[str, str] | tuple[()]:
     """Return why what is asked for may not be approved now, as code and words; () when it may.
 
@@ -118,6 +132,7 @@ def standing_against(
         requesters=request.requesters,
         asked_at=asked_at(thread, request),
         start_at=request.start_at,
+        breaks_glass=breaks_glass,
     )
     holds = tuple(hold for hold in holds if hold.made_by == "rollback")
     facts = Facts(now=now, holds=holds, behalf=behalf)

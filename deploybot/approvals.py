@@ -13,6 +13,7 @@ from typing import Any, Literal, Self
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from deploy.plan import Plan
+from deploybot.rule import Circle, Members, Rule
 
 POLICY = "policy"
 """Who grants a request that needs no person: the standing rule of the environment."""
@@ -22,67 +23,23 @@ class _Value(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Group(_Value):
-    """A group of people, and who was in it when people were asked; that is looked up anew."""
-
-    name: str
-    people: tuple[str, ...] = ()
-
-
-class Rule(_Value):
-    """Who may approve for one environment, and how many must."""
-
-    approvers: tuple[str, ...] = ()
-    """Everybody who may, in groups or not, as far as it was known when they were asked."""
-    quorum: int = 1
-    requester_may_approve: bool = False
-    automatic: bool = False
-    expires_seconds: int = 1800
-    anyone_may_stop: bool = False
-    """Whether everybody who is known may stop it before it starts: a countdown by policy."""
-    named: tuple[str, ...] = ()
-    """Who of the approvers may by their own name, where members of groups may, too."""
-    groups: tuple[Group, ...] = ()
-    """Whose members may approve."""
-    one_from_each: tuple[str, ...] = ()
-    """Groups of each of which a different person must approve."""
-
-    def decides(self) -> dict[str, Any]:
-        """Return the rule as JSON values; what was added later only where it is set."""
-        values = self.model_dump(mode="json")
-        return {k: v for k, v in values.items() if k in _FIRST_KEYS or v != _NO_RULE[k]}
-
-    @property
-    def by_name(self) -> tuple[str, ...]:
-        """Return those who may approve whatever groups they are in."""
-        return self.named if self.groups else self.approvers
-
-    @property
-    def asks_nobody(self) -> bool:
-        """Return whether there is nobody who has to say yes."""
-        return not self.approvers and not self.groups
-
-    @property
-    def as_asked(self) -> "Rights":
-        """Return who was in which group when people were asked."""
-        return Rights({group.name: frozenset(group.people) for group in self.groups})
-
-    def groups_of(self, person: str, rights: "Rights") -> tuple[str, ...]:
-        """Return the groups of this rule that the person is in."""
-        return tuple(g.name for g in self.groups if person in rights.members.get(g.name, ()))
-
-
-_NO_RULE = Rule().model_dump(mode="json")
-_FIRST_KEYS = {"approvers", "quorum", "requester_may_approve", "automatic", "expires_seconds"}
-
-
 @dataclass(frozen=True)
 class Rights:
     """Who is in which group, and whose account may not answer, as somebody has looked it up."""
 
-    members: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    members: Members = field(default_factory=dict)
     refused: "Mapping[str, Refusal]" = field(default_factory=dict)
     """Person → why that person may not answer at all, whatever the rule says."""
+    stand_ins: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Person → for whom that person answers now, who is away."""
+
+    @classmethod
+    def when_asked(cls, rule: Rule) -> Self:
+        """Return who was in which group, and stood in for whom, when people were asked."""
+        stand_ins: dict[str, tuple[str, ...]] = {}
+        for one in rule.stand_ins:
+            stand_ins[one.person] = (*stand_ins.get(one.person, ()), one.instead_of)
+        return cls({g.name: frozenset(g.people) for g in rule.every_group}, {}, stand_ins)
 
 
 START_GRACE = timedelta(hours=1)
@@ -109,6 +66,8 @@ class ApprovalRequest(_Value):
     """What goes live after `plan`, in order, under the same approval."""
     start_at: AwareDatetime | None = None
     """When it starts; None for as soon as it is approved."""
+    authors: tuple[str, ...] = ()
+    """Who wrote what goes live, where authors may not approve it."""
 
     @property
     def plans(self) -> tuple[Plan, ...]:
@@ -129,19 +88,37 @@ class ApprovalRequest(_Value):
         return self.model_copy(update={"digest": digest_of(self)})
 
 
-class Grant(_Value):
+class StoodFor(_Value):
+    """Somebody away for whom an approval may count, with the groups of the rule they are in."""
+
+    person: str
+    groups: tuple[str, ...] = ()
+
+
+class Standing(_Value):
+    """As whom somebody approves: looked up for one answer, and kept with it."""
+
+    groups: tuple[str, ...] = ()
+    """Groups of the request's rule that the person is in."""
+    stands_for: tuple[StoodFor, ...] = ()
+    """For whom they may answer, who is away."""
+    escalated: bool = False
+    """Whether they may because nobody else had for so long."""
+    break_glass: str = ""
+    """Their reason to approve alone, in an emergency."""
+
+
+class Grant(Standing):
     """One person's approval of one request."""
 
     by: str
     at: AwareDatetime
-    groups: tuple[str, ...] = ()
-    """Groups of the rule that the person was in at the click."""
     channel: str = ""
 
     @classmethod
     def of(cls, granted: Any) -> Self:
         """Return what an ApprovalGranted says."""
-        return cls(by=granted.by, at=granted.at, groups=granted.groups, channel=granted.channel)
+        return cls(**{name: getattr(granted, name) for name in cls.model_fields})
 
 
 class Refusal(_Value):
@@ -151,6 +128,8 @@ class Refusal(_Value):
         "unknown_person",
         "not_an_approver",
         "own_request",
+        "own_commits",
+        "break_glass_refused",
         "already_approved",
         "closed",
         "expired",
@@ -175,6 +154,7 @@ def deciding(request: ApprovalRequest) -> dict[str, Any]:
         **request.plan.decides(),
         **({"more": [plan.decides() for plan in request.more]} if request.more else {}),
         **({"start_at": request.start_at.isoformat()} if request.start_at else {}),
+        **({"authors": list(request.authors)} if request.authors else {}),
     }
 
 
@@ -196,31 +176,81 @@ def differences(shown: Plan, now: Plan) -> tuple[str, ...]:
     )
 
 
+def barred(request: ApprovalRequest, person: str) -> bool:
+    """Tell whether nobody counts the word of that person here: they asked for it, or wrote it."""
+    rule = request.rule
+    asked = person in request.requesters and not rule.requester_may_approve
+    return asked or (person in request.authors and not rule.author_may_approve)
+
+
+def standing_of(
+    request: ApprovalRequest, person: str, rights: Rights, *, escalated: bool = False
+) -> Standing | None:
+    """Return as whom the person may approve by these rights; None when in no way."""
+    rule = request.rule
+    groups = rule.groups_of(person, rights.members)
+    stands_for = tuple(
+        StoodFor(person=one, groups=rule.groups_of(one, rights.members))
+        for one in rights.stand_ins.get(person, ())
+        if not barred(request, one) and one not in rights.refused
+        if one in rule.by_name or rule.groups_of(one, rights.members)
+    )
+    later = (
+        escalated and rule.escalation is not None and rule.escalation.holds(person, rights.members)
+    )
+    if person in rule.by_name or groups or stands_for or later:
+        return Standing(groups=groups, stands_for=stands_for, escalated=later)
+    return None
+
+
 def may_answer(
-    request: ApprovalRequest, person: str, rights: Rights | None = None
+    request: ApprovalRequest,
+    person: str,
+    rights: Rights | None = None,
+    *,
+    escalated: bool = False,
 ) -> Refusal | None:
     """Return why `person` may not approve or deny the request, or None when they may.
 
     Without `rights`, groups hold who was in them when people were asked: for showing, not deciding.
     """
-    rule = request.rule
-    rights = rights or rule.as_asked
+    rights = rights or Rights.when_asked(request.rule)
     if (refusal := rights.refused.get(person)) is not None:
         return refusal
-    if person not in rule.by_name and not rule.groups_of(person, rights):
+    if standing_of(request, person, rights, escalated=escalated) is None:
         return Refusal(
             reason_code="not_an_approver",
             text=f"You may not answer for {request.plan.environment}, so nothing changed. "
-            f"These may: {_whoever(rule)}.",
+            f"These may: {_whoever(request.rule)}.",
         )
-    if person in request.requesters and not rule.requester_may_approve:
-        others = ", ".join(name for name in rule.approvers if name != person)
-        return Refusal(
-            reason_code="own_request",
-            text="You asked for this deploy, so someone else must approve; nothing was deployed. "
-            f"Approvers: {others or 'nobody else'}.",
-        )
-    return None
+    if not barred(request, person):
+        return None
+    others = ", ".join(one for one in request.rule.approvers if not barred(request, one))
+    asked = person in request.requesters and not request.rule.requester_may_approve
+    what = "You asked for this deploy" if asked else "You wrote some of what would go live"
+    return Refusal(
+        reason_code="own_request" if asked else "own_commits",
+        text=f"{what}, so someone else must approve; nothing was deployed. "
+        f"Approvers: {others or 'nobody else'}.",
+    )
+
+
+def may_break_glass(
+    request: ApprovalRequest, person: str, rights: Rights | None = None
+) -> Refusal | None:
+    """Return why `person` may not approve it alone in an emergency, or None when they may."""
+    rights = rights or Rights.when_asked(request.rule)
+    if (refusal := rights.refused.get(person)) is not None:
+        return refusal
+    circle = request.rule.break_glass
+    if circle is not None and circle.holds(person, rights.members):
+        return None
+    these = f"These may: {', '.join(_called(circle))}." if circle else "Nobody may there."
+    return Refusal(
+        reason_code="break_glass_refused",
+        text=f"You may not break the glass for {request.plan.environment}, so nothing was "
+        f"approved. {these}",
+    )
 
 
 def may_settle(
@@ -232,11 +262,11 @@ def may_settle(
     the standing rule approves, anybody in the company may.
     """
     rule = request.rule
-    rights = rights or rule.as_asked
+    rights = rights or Rights.when_asked(rule)
     if (refusal := rights.refused.get(person)) is not None:
         return refusal
     anybody = rule.automatic and rule.asks_nobody
-    if anybody or person in rule.by_name or rule.groups_of(person, rights):
+    if anybody or person in rule.by_name or rule.groups_of(person, rights.members):
         return None
     return Refusal(
         reason_code="not_an_approver",
@@ -247,8 +277,12 @@ def may_settle(
 
 def _whoever(rule: Rule) -> str:
     """Return in words who may approve."""
-    groups = (f"@{group.name} ({', '.join(group.people) or 'nobody'})" for group in rule.groups)
-    return ", ".join((*rule.by_name, *groups)) or "nobody"
+    return ", ".join(_called(Circle(named=rule.by_name, groups=rule.groups))) or "nobody"
+
+
+def _called(circle: Circle) -> tuple[str, ...]:
+    groups = (f"@{group.name} ({', '.join(group.people) or 'nobody'})" for group in circle.groups)
+    return (*circle.named, *groups)
 
 
 def _short(value: object) -> str:

@@ -166,7 +166,12 @@ def build_bot(settings: Settings, configuration: Configuration) -> Bot:
             directory=directory,
         ),
         operator=Operator(
-            store=store, deployer=deployer, clock=clock, lease=lease, directory=directory
+            store=store,
+            deployer=deployer,
+            clock=clock,
+            lease=lease,
+            directory=directory,
+            people=people,
         ),
         surveyor=Surveyor(
             store=store,

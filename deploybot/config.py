@@ -14,14 +14,16 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from deploy.approval_tables import CIRCLES
 from deploy.catalog import Catalog
 from deploy.connections import Connections
 from deploy.secret import Secret, SecretKey
 from deploy.target_tables import place_in_file
 from deploybot import failpoints
+from deploybot.absences import AwayTable, problem
 from deploybot.errors import ConfigError
 from deploybot.model_tables import BudgetTables, ModelTable
-from deploybot.ports import People, Person
+from deploybot.ports import Away, People, Person
 from deploybot.prompting.renderers import RENDERERS
 from deploybot.state_folder import kept_key
 
@@ -106,6 +108,8 @@ class PersonTable(_Table):
     email: str = ""
     github: str = ""
     mail_me: bool = False
+    quiet: bool = False
+    away: tuple[AwayTable, ...] = ()
 
 
 class SlackTable(_Table):
@@ -129,9 +133,12 @@ class Configuration(_Table):
 
     def known_people(self) -> People:
         """Return who is who."""
-        return People(
-            tuple(Person(id=name, **table.model_dump()) for name, table in self.people.items())
-        )
+        return People(tuple(_person(name, table) for name, table in self.people.items()))
+
+
+def _person(name: str, table: PersonTable) -> Person:
+    away = tuple(Away(one.begins, one.ends, one.to) for one in table.away)
+    return Person(id=name, **table.model_dump(exclude={"away"}), away=away)
 
 
 @dataclass(frozen=True)
@@ -337,12 +344,18 @@ def _people_exist(configuration: Configuration) -> None:
                 )
     for name, table in configuration.catalog.environments.items():
         passing = [(f"{name}.freezes", one) for f in table.freezes for one in f.except_people]
-        for where, person in [(f"{name}.approvers", one) for one in table.named] + passing:
+        named = [(f"{name}.{key}", one) for key in CIRCLES for one in table.circle(key)[0]]
+        named += [(f"{name}.quiet", one) for one in table.quiet]
+        for where, person in named + passing:
             if person not in configuration.people:
                 raise ConfigError(
                     f"environments.{where} names {person!r}, who is not in [people]. "
                     "Nothing was started; add them there, or take the name out."
                 )
+
+    absences = {name: table.away for name, table in configuration.people.items()}
+    if why := problem(absences, configuration.people, configuration.catalog):
+        raise ConfigError(f"{why}. Nothing was started; mend the file and start again.")
 
 
 def _tokens(text: str) -> dict[str, Secret]:

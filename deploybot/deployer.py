@@ -87,6 +87,7 @@ class CatalogDeployer:
             asked_at=asking.asked_at,
             start_at=asking.start_at,
             began_at=asking.began_at,
+            breaks_glass=asking.breaks_glass,
         )
         plan = self._look.plan(kind, service, ref, environment, behalf=behalf)
         return plan.model_copy(update={"warnings": (*plan.warnings, *_hostile(plan))})

@@ -10,7 +10,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter
 
 from deploy.locks import Hold
 from deploy.plan import Plan
-from deploybot.approvals import ApprovalRequest
+from deploybot.approvals import ApprovalRequest, Standing
 from deploybot.next_step import NextStep
 
 
@@ -227,7 +227,7 @@ class ApprovalRequested(Fact):
     request: ApprovalRequest
 
 
-class ApprovalGranted(Inbound):
+class ApprovalGranted(Inbound, Standing):
     """A person who may, or the environment's standing rule, approved the open request."""
 
     kind: Literal["approval_granted"] = "approval_granted"
@@ -235,8 +235,6 @@ class ApprovalGranted(Inbound):
     digest: str
     channel: str
     comment: str = ""
-    groups: tuple[str, ...] = ()
-    """Groups of the request's rule that the person was in, as looked up for this answer."""
 
 
 class ApprovalDenied(Inbound):
@@ -247,6 +245,24 @@ class ApprovalDenied(Inbound):
     digest: str
     channel: str
     feedback: str
+
+
+class ApprovalReminded(Fact):
+    """Those who can still approve were called again; each time after twice as long."""
+
+    kind: Literal["approval_reminded"] = "approval_reminded"
+    request_id: str
+    number: int
+    """1 for the first time."""
+
+
+class ApprovalEscalated(Fact):
+    """Nobody approved for long: the next people may, too, and were called."""
+
+    kind: Literal["approval_escalated"] = "approval_escalated"
+    request_id: str
+    to: tuple[str, ...]
+    """Who they are, as looked up then."""
 
 
 class ApprovalExpired(Fact):
@@ -481,6 +497,8 @@ Event = Annotated[
     | ApprovalRequested
     | ApprovalGranted
     | ApprovalDenied
+    | ApprovalReminded
+    | ApprovalEscalated
     | ApprovalExpired
     | ApprovalSuperseded
     | AnswerRefused

@@ -7,7 +7,7 @@ from deploy.errors import DeployError, RefusedError
 from deploy.plan import Plan
 from deploybot.answers import asked_at
 from deploybot.approvals import POLICY, ApprovalRequest, differences
-from deploybot.directory import ConfiguredDirectory, rights_now
+from deploybot.directory import ConfiguredDirectory, rights_now, rule_of, stand_ins_now
 from deploybot.errors import LookupFailedError
 from deploybot.events import (
     ApprovalExpired,
@@ -17,8 +17,8 @@ from deploybot.events import (
     StepFailed,
 )
 from deploybot.lines import WORTH_WAITING, lined_up
-from deploybot.ports import Asking, Clockwork, Deployer, Directory, Store
-from deploybot.propose import rule_of
+from deploybot.ports import Asking, Clockwork, Deployer, Directory, People, Store
+from deploybot.propose import NOBODY_KNOWN
 from deploybot.thread import Thread
 from deploybot.votes import is_met, lost_rights
 
@@ -33,7 +33,9 @@ class Gate:
         deployer: Deployer,
         clock: Clockwork,
         directory: Directory | None = None,
+        people: People = NOBODY_KNOWN,
     ) -> None:
+        self._people = people
         self._store = store
         self._deployer = deployer
         self._clock = clock
@@ -57,6 +59,7 @@ class Gate:
                 dict(coming),
                 asked_at=asked_at(thread, request),
                 began_at=_began_at(thread, request),
+                breaks_glass=any(grant.break_glass for grant in thread.standing.grants),
             )
             try:
                 ref = shown.sha if part else shown.ref  # what began goes on, whatever moved since
@@ -84,13 +87,16 @@ class Gate:
 
     def _no_longer_met(self, thread: Thread, request: ApprovalRequest) -> Iterator[str]:
         """Yield why the approvals are not enough by the rule and the rights as they are now."""
-        rule = rule_of(self._deployer, request.plan.environment, self._directory)
+        now, environment = self._clock.now(), request.plan.environment
+        rule = rule_of(self._deployer, environment, self._directory, self._people, now)
         if request.rule.anyone_may_stop:  # a countdown: the standing rule is the policy's own
             rule = rule.model_copy(update={"automatic": True, "anyone_may_stop": True})
         as_ruled_now = request.model_copy(update={"rule": rule})
         grants = thread.standing.grants
         answers = [(grant.by, grant.channel) for grant in grants if grant.by != POLICY]
-        rights = rights_now(self._directory, rule, answers)
+        zone = self._deployer.catalog.environments[environment].time_zone
+        stand_ins = stand_ins_now(self._people, zone, now)
+        rights = rights_now(self._directory, rule, answers, stand_ins)
         if is_met(as_ruled_now, grants, rights):
             return
         lost = lost_rights(as_ruled_now, grants, rights)

@@ -7,12 +7,13 @@ here; `agent` goes on from what is stored.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from deploy.catalog import Catalog
 from deploybot import stopping
 from deploybot.answers import (
     UNKNOWN_PERSON,
+    Said,
     closed_question,
     judge,
     judge_settling,
@@ -20,8 +21,8 @@ from deploybot.answers import (
     standing_against,
     unconfirmed,
 )
-from deploybot.approvals import Refusal, Rights
-from deploybot.directory import ConfiguredDirectory, rights_now
+from deploybot.approvals import Refusal, Rights, Standing, standing_of
+from deploybot.directory import ConfiguredDirectory, rights_now, stand_ins_now
 from deploybot.errors import (
     ConflictError,
     DuplicateError,
@@ -70,6 +71,8 @@ class Answer:
     delivery: str
     confirmed: bool = False
     """Whether what must be confirmed on its own was."""
+    break_glass: str = ""
+    """Why it is to be approved alone, in an emergency; "" for an ordinary answer."""
 
 
 @dataclass(frozen=True)
@@ -378,7 +381,8 @@ class Inbox:
         if request is None or request.id != request_id:
             return Rights()  # closed: nobody's right is asked for
         try:
-            return rights_now(self._directory, request.rule, [(person, channel)])
+            stand_ins = self._stand_ins(request.plan.environment)
+            return rights_now(self._directory, request.rule, [(person, channel)], stand_ins)
         except LookupFailedError as error:
             return Refusal(
                 reason_code="rights_unknown",
@@ -386,21 +390,24 @@ class Inbox:
                 "and nothing changed; try again in a minute.",
             )
 
+    def _stand_ins(self, environment: str) -> dict[str, tuple[str, ...]]:
+        table = self._catalog.environments.get(environment) if self._catalog else None
+        zone = table.time_zone if table else "UTC"
+        return stand_ins_now(self._people, zone, self._clock.now())
+
     def _refusal(
         self, thread: Thread, answer: Answer, now: datetime
     ) -> tuple[Refusal | None, Rights | Refusal]:
         """Return why the answer does not count, if it does not, and the rights it was judged by."""
         rights = self._rights(thread, answer.request_id, answer.by, answer.channel)
-        refusal = judge(
-            thread,
+        said = Said(
             answer.request_id,
             answer.digest,
-            by=answer.by,
-            approved=answer.approved,
-            people=self._people,
-            now=now,
-            rights=rights,
+            answer.by,
+            answer.approved,
+            breaks_glass=bool(answer.break_glass),
         )
+        refusal = judge(thread, said, people=self._people, now=now, rights=rights)
         return refusal, rights
 
     def _judge(self, thread: Thread, answer: Answer, now: datetime) -> Event:
@@ -411,7 +418,13 @@ class Inbox:
         elif answer.approved and not answer.confirmed and (asked := unconfirmed(thread)):
             against = ("confirmation_needed", asked)
         elif answer.approved and self._catalog:
-            against = standing_against(thread, self._catalog, self._store.holds(), now)
+            against = standing_against(
+                thread,
+                self._catalog,
+                self._store.holds(),
+                now,
+                breaks_glass=bool(answer.break_glass),
+            )
         if against:
             code, text = against
             return AnswerRefused(
@@ -433,7 +446,7 @@ class Inbox:
                 digest=answer.digest,
                 channel=answer.channel,
                 comment=answer.comment,
-                groups=_groups(thread, answer.by, rights),
+                **_as_whom(thread, answer, rights),
             )
         return ApprovalDenied(
             at=now,
@@ -463,12 +476,14 @@ def _as_an_answer(thread: Thread, event: Event) -> Event:
     )
 
 
-def _groups(thread: Thread, person: str, rights: Rights | Refusal) -> tuple[str, ...]:
-    """Return the groups of the open request's rule that the person was found in."""
+def _as_whom(thread: Thread, answer: Answer, rights: Rights | Refusal) -> dict[str, Any]:
+    """Return what was found out for this approval, to be kept with it."""
     request = thread.standing.request
     if request is None or isinstance(rights, Refusal):
-        return ()
-    return request.rule.groups_of(person, rights)
+        return {}
+    escalated = thread.standing.escalated
+    found = standing_of(request, answer.by, rights, escalated=escalated) or Standing()
+    return dict(found.model_copy(update={"break_glass": answer.break_glass}))
 
 
 def _was_heard(thread: Thread, delivery: str) -> bool:

@@ -22,7 +22,8 @@ from deploybot.events import (
 from deploybot.gate import Gate
 from deploybot.lease import Heartbeat, entry_of
 from deploybot.outcomes import WORKER, Change, ended, settled, still_running
-from deploybot.ports import Clockwork, Deployer, Directory, Operation, Store
+from deploybot.ports import Clockwork, Deployer, Directory, Operation, People, Store
+from deploybot.propose import NOBODY_KNOWN
 from deploybot.proving import Proving
 from deploybot.thread import Status, Thread
 
@@ -38,8 +39,11 @@ class Operator:
         clock: Clockwork,
         lease: timedelta = timedelta(seconds=20),
         directory: Directory | None = None,
+        people: People = NOBODY_KNOWN,
     ) -> None:
-        self._gate = Gate(store=store, deployer=deployer, clock=clock, directory=directory)
+        self._gate = Gate(
+            store=store, deployer=deployer, clock=clock, directory=directory, people=people
+        )
         self._store = store
         self._deployer = deployer
         self._clock = clock

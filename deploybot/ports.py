@@ -3,9 +3,10 @@
 The core is given these by `bootstrap`; it imports no adapter and no I/O library.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Literal, Protocol
 
 from deploy.catalog import Catalog
@@ -17,6 +18,7 @@ from deploybot.events import Event
 from deploybot.next_step import NextStep
 from deploybot.thread import Thread
 
+_GITHUB_ADDRESS = re.compile(r"(?:\d+\+)?([a-z0-9-]+)@users\.noreply\.github\.com")
 Job = Literal["advance", "operate", "deliver", "survey"]
 """What a wake-up asks for: take the next step; deploy, test or recover; tell people; look around."""
 
@@ -238,6 +240,8 @@ class Asking:
     """When it is to start, if not at once."""
     began_at: datetime | None = None
     """When the first change under the same approval began."""
+    breaks_glass: bool = False
+    """Whether it is asked for, or approved, by somebody who may pass what the environment says."""
 
 
 NOBODY = Asking()
@@ -306,6 +310,15 @@ class Deployer(Protocol):
 
 
 @dataclass(frozen=True)
+class Away:
+    """When somebody is away, first and last day, and who answers for them."""
+
+    begins: date
+    ends: date
+    to: str
+
+
+@dataclass(frozen=True)
 class Person:
     """One person across all channels."""
 
@@ -315,6 +328,9 @@ class Person:
     email: str = ""
     github: str = ""
     mail_me: bool = False
+    quiet: bool = False
+    """May approve, and is not called for it."""
+    away: tuple[Away, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -339,7 +355,25 @@ class People:
 
     def by_github(self, login: str) -> str:
         """Return the person behind a GitHub login, or `github:<login>` for a stranger."""
-        return next((p.id for p in self.known if p.github == login), f"github:{login}")
+        wanted = login.casefold()
+        known = (p.id for p in self.known if p.github and p.github.casefold() == wanted)
+        return next(known, f"github:{login}")
+
+    def stand_ins(self, day: date) -> dict[str, tuple[str, ...]]:
+        """Return who answers on that day for whom that is away."""
+        found: dict[str, tuple[str, ...]] = {}
+        for person in self.known:
+            for away in person.away:
+                if away.begins <= day <= away.ends:
+                    before = found.get(away.to, ())
+                    found[away.to] = tuple(dict.fromkeys((*before, person.id)))
+        return found
+
+    def by_author(self, address: str) -> str:
+        """Return the person behind a commit's mail address, be it one that GitHub made up."""
+        if made_up := _GITHUB_ADDRESS.fullmatch(address.casefold()):
+            return self.by_github(made_up[1])
+        return self.by_email(address)
 
     def name(self, person_id: str) -> str:
         """Return what people call this person."""

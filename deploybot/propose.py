@@ -4,14 +4,13 @@ Everything on the card but the reason is found by code. Nothing here runs anythi
 once enough people said yes.
 """
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from deploy.errors import DeployError, RefusedError
+from deploy.errors import DeployError, Refusal, RefusedError
 from deploy.moments import parse_start
 from deploy.plan import Plan
-from deploybot.approvals import POLICY, ApprovalRequest, Rule
-from deploybot.directory import ConfiguredDirectory, groups_now
+from deploybot.approvals import POLICY, ApprovalRequest, Rights, barred
+from deploybot.directory import ConfiguredDirectory, rule_of
 from deploybot.errors import LookupFailedError
 from deploybot.events import (
     ApprovalGranted,
@@ -24,8 +23,12 @@ from deploybot.events import (
 from deploybot.lines import WORTH_WAITING, jumps, lined_up
 from deploybot.next_step import Change, Deploy, DeployTogether, RollBack, to_wire
 from deploybot.pipeline import this_turn
-from deploybot.ports import Asking, Clockwork, Deployer, Directory, Store
+from deploybot.ports import Asking, Clockwork, Deployer, Directory, People, Store
+from deploybot.rule import Rule
 from deploybot.thread import Thread
+from deploybot.votes import could_be_met
+
+NOBODY_KNOWN = People()
 
 
 class Proposals:
@@ -38,7 +41,9 @@ class Proposals:
         deployer: Deployer,
         clock: Clockwork,
         directory: Directory | None = None,
+        people: People = NOBODY_KNOWN,
     ) -> None:
+        self._people = people
         self._directory = directory or ConfiguredDirectory(deployer.catalog.groups)
         self._store = store
         self._deployer = deployer
@@ -46,45 +51,68 @@ class Proposals:
 
     def propose(self, thread: Thread, step: Change) -> Thread:
         """Show people exactly what would run; or wait in line for it; or say why it cannot run."""
-        now, intent = self._clock.now(), str(to_wire(step)["intent"])
-        by = f"agent:{thread.standing.agent}"
-        planning = Planning(self._deployer, thread, step)
+        intent, planning = str(to_wire(step)["intent"]), Planning(self._deployer, thread, step)
         try:
-            start_at = self._start_at(thread, step, now)
-            plans = planning.plans(start_at)
-            rule = rule_of(self._deployer, step.environment, self._directory)
+            return self._append(thread, *self._outcome(thread, step, planning))
         except RefusedError as error:
-            code = error.reason_code
+            code, text = str(error.reason_code), str(error)
             if code in WORTH_WAITING and not thread.standing.dry_run:
-                return self._append(thread, self._lined_up(thread, step, planning, str(error)))
-            failed = StepFailed(at=now, by=by, intent=intent, code=code, error=str(error))
-            return self._append(thread, failed)
+                return self._append(thread, self._lined_up(thread, step, planning, text))
         except DeployError as error:
-            failed = StepFailed(at=now, by=by, intent=intent, code="not_planned", error=str(error))
-            return self._append(thread, failed)
+            code, text = "not_planned", str(error)
         except LookupFailedError as error:
+            code = "rights_unknown"
             text = f"Who may approve could not be looked up: {error}. Nobody was asked."
-            failed = StepFailed(at=now, by=by, intent=intent, code="rights_unknown", error=text)
-            return self._append(thread, failed)
-        if thread.standing.dry_run:
-            return self._append(thread, PlansShown(at=now, by=by, plans=plans, start_at=start_at))
-        return self._append(thread, *self._asked(thread, step, plans, rule, start_at))
+        by = f"agent:{thread.standing.agent}"
+        failed = StepFailed(at=self._clock.now(), by=by, intent=intent, code=code, error=text)
+        return self._append(thread, failed)
 
-    def _asked(
+    def _outcome(self, thread: Thread, step: Change, planning: "Planning") -> tuple[Event, ...]:
+        """Return what the step comes to when nothing is against it; raises what is."""
+        now, by = self._clock.now(), f"agent:{thread.standing.agent}"
+        start_at = self._start_at(thread, step, now)
+        rule = self._rule(step.environment, now)
+        breaks = rule is not None and _may_break_freezes(rule, thread.standing.requesters)
+        plans = planning.plans(start_at, breaks_glass=breaks)
+        if thread.standing.dry_run or rule is None:
+            return (PlansShown(at=now, by=by, plans=plans, start_at=start_at),)
+        request = self._request(thread, step, plans, rule, start_at)
+        if not could_be_met(request, Rights.when_asked(request.rule)):
+            raise RefusedError(_nobody_left(request))
+        asked = ApprovalRequested(at=now, by=by, request=request)
+        if not request.rule.automatic:
+            return (asked,)
+        granted = ApprovalGranted(
+            at=now,
+            by=POLICY,
+            delivery=f"policy:{request.id}",
+            request_id=request.id,
+            digest=request.digest,
+            channel="policy",
+        )
+        return (asked, granted)
+
+    def _rule(self, environment: str, now: datetime) -> Rule | None:
+        """Return who may approve there; None for an environment that there is not."""
+        if environment not in self._deployer.catalog.environments:
+            return None
+        return rule_of(self._deployer, environment, self._directory, self._people, now)
+
+    def _request(
         self,
         thread: Thread,
         step: Change,
         plans: tuple[Plan, ...],
         rule: Rule,
         start_at: datetime | None,
-    ) -> Iterator[Event]:
-        """Yield the request, and the standing rule's yes where that is enough."""
+    ) -> ApprovalRequest:
+        """Return what people are asked, or what the standing rule approves."""
         now = self._clock.now()
         countdown = self._countdown(thread, step)
         if countdown is not None:
             rule = rule.model_copy(update={"automatic": True, "anyone_may_stop": True})
             start_at = now + timedelta(seconds=countdown)
-        request = ApprovalRequest(
+        return ApprovalRequest(
             id=self._clock.new_id(),
             thread=thread.id,
             head=thread.head,
@@ -96,17 +124,15 @@ class Proposals:
             reason=step.reason,
             expires_at=start_at or now + timedelta(seconds=rule.expires_seconds),
             start_at=start_at,
+            authors=self._authors(plans, rule),
         ).sealed()
-        yield ApprovalRequested(at=now, by=f"agent:{thread.standing.agent}", request=request)
-        if rule.automatic:
-            yield ApprovalGranted(
-                at=now,
-                by=POLICY,
-                delivery=f"policy:{request.id}",
-                request_id=request.id,
-                digest=request.digest,
-                channel="policy",
-            )
+
+    def _authors(self, plans: tuple[Plan, ...], rule: Rule) -> tuple[str, ...]:
+        """Return who wrote what would go live, where they may not approve it."""
+        if rule.author_may_approve or rule.automatic:
+            return ()
+        addresses = (address for plan in plans for address in plan.author_addresses)
+        return tuple(dict.fromkeys(self._people.by_author(address) for address in addresses))
 
     def _start_at(self, thread: Thread, step: Change, now: datetime) -> datetime | None:
         """Return when the change is to start; None for at once. Raises RefusedError.
@@ -156,7 +182,9 @@ class Planning:
         self._step = step
         self.at = ""
 
-    def plans(self, start_at: datetime | None = None) -> tuple[Plan, ...]:
+    def plans(
+        self, start_at: datetime | None = None, *, breaks_glass: bool = False
+    ) -> tuple[Plan, ...]:
         """Return what would run, in order; raises RefusedError with the first reason against it.
 
         Of several services, those that are live already at that commit are left out.
@@ -172,6 +200,7 @@ class Planning:
                 requesters=self._thread.standing.requesters,
                 coming={plan.service: plan.sha for plan in plans},
                 start_at=start_at,
+                breaks_glass=breaks_glass,
             )
             try:
                 plan = self._deployer.plan(
@@ -199,21 +228,23 @@ class Planning:
                 return tuple((service, refs[service]) for service in known)
 
 
-def rule_of(deployer: Deployer, environment: str, directory: Directory) -> Rule:
-    """Return who may approve for an environment, as configured and looked up now.
-
-    Raises LookupFailedError when nobody can tell who is in a group.
-    """
-    table = deployer.catalog.environments[environment]
-    groups = groups_now(directory, table.groups)
-    members = (person for group in groups for person in group.people)
-    return Rule(
-        approvers=tuple(dict.fromkeys((*table.named, *members))),
-        quorum=table.quorum,
-        requester_may_approve=table.requester_may_approve,
-        automatic=table.automatic,
-        expires_seconds=table.expires_seconds,
-        named=table.named if groups else (),
-        groups=groups,
-        one_from_each=table.one_from_each,
+def _nobody_left(request: ApprovalRequest) -> Refusal:
+    """Say that nobody could approve it, so that people are not asked."""
+    rule = request.rule
+    left = ", ".join(one for one in rule.everybody if not barred(request, one))
+    who = f"{', '.join(request.requesters) or 'nobody'} asked"
+    if request.authors:
+        who += f", and {', '.join(request.authors)} wrote it"
+    groups = f", one from each of {', '.join(rule.one_from_each)}" if rule.one_from_each else ""
+    return Refusal(
+        "nobody_can_approve",
+        f"{request.plan.environment} takes the word of {rule.quorum}{groups}, and left are "
+        f"{left or 'none'}: {who}. Nobody was asked and nothing was deployed; let somebody else "
+        "ask, or add approvers.",
     )
+
+
+def _may_break_freezes(rule: Rule, requesters: tuple[str, ...]) -> bool:
+    """Tell whether somebody asked who may break the glass, and so may be shown what is frozen."""
+    circle = rule.break_glass
+    return circle is not None and bool(set(circle.people) & set(requesters))

@@ -18,8 +18,10 @@ from deploybot.events import (
     AnswerRefused,
     ApiMessageReceived,
     ApprovalDenied,
+    ApprovalEscalated,
     ApprovalExpired,
     ApprovalGranted,
+    ApprovalReminded,
     ApprovalRequested,
     ApprovalSuperseded,
     BranchUpdated,
@@ -60,6 +62,7 @@ from deploybot.events import (
     Woke,
 )
 from deploybot.next_step import RunTests
+from deploybot.nudges import Nudges
 from deploybot.votes import is_met
 
 
@@ -127,6 +130,8 @@ TRANSITIONS: dict[Status, dict[type[Fact], Status]] = {
         **_OPENED,  # a word closes the request: its buttons go stale, and the agent reads it
         ApprovalGranted: _S.APPROVED,  # or stays, until enough people said yes: `_fold`
         ApprovalDenied: _S.WORKING,
+        ApprovalReminded: _S.AWAITING_APPROVAL,
+        ApprovalEscalated: _S.AWAITING_APPROVAL,
         ApprovalExpired: _S.DONE,
         ApprovalSuperseded: _S.WORKING,
         Cancelled: _S.DONE,
@@ -182,6 +187,12 @@ class Standing:
     agent: str = "deploy"
     request: ApprovalRequest | None = None
     grants: tuple[Grant, ...] = ()
+    asked_at: datetime | None = None
+    """When people were asked to approve what is open."""
+    reminders: int = 0
+    """How many times they have been reminded."""
+    escalated: bool = False
+    """Whether the next people may approve, too."""
     question: QuestionAsked | None = None
     started: DeployStarted | None = None
     part: int = 0
@@ -201,6 +212,13 @@ class Standing:
     steps: int = 0
     """Steps chosen by a model since a person last moved."""
     paused: bool = False
+
+    @property
+    def nudges(self) -> Nudges | None:
+        """Return what has been done to have the open request answered; None without one."""
+        if self.request is None or self.asked_at is None:
+            return None
+        return Nudges(self.request, self.asked_at, self.reminders, self.escalated)
 
 
 def after(standing: Standing, event: Event) -> Standing:
@@ -233,6 +251,8 @@ def after(standing: Standing, event: Event) -> Standing:
 _ABOUT_A_REQUEST = (
     ApprovalGranted
     | ApprovalDenied
+    | ApprovalReminded
+    | ApprovalEscalated
     | ApprovalExpired
     | ApprovalSuperseded
     | DeployStarted
@@ -281,8 +301,9 @@ def _fold(before: Standing, event: Event, status: Status) -> Standing:  # noqa: 
             now |= {"steps": 0, "errors_in_a_row": 0}
         case ApprovalRequested():
             now |= {"request": event.request, "grants": (), "errors_in_a_row": 0, "part": 0}
-        case ApprovalGranted():
-            now |= _granted(before, event)
+            now |= {"asked_at": event.at, "reminders": 0, "escalated": False}
+        case ApprovalReminded() | ApprovalEscalated() | ApprovalGranted():
+            now |= _answering(before, event)
         case DeployStarted():
             now["started"] = event
         case StopRequested():
@@ -356,9 +377,18 @@ def _line(before: Standing, event: Event) -> tuple[str, str] | None:
             return None
 
 
-def _granted(before: Standing, event: ApprovalGranted) -> dict[str, Any]:
-    """Count one more yes: approved when there are enough, open otherwise."""
-    grants = (*before.grants, Grant.of(event))
+def _answering(
+    before: Standing, event: ApprovalReminded | ApprovalEscalated | ApprovalGranted
+) -> dict[str, Any]:
+    """Note who was called again, or count one more yes: approved when there are enough."""
+    if isinstance(event, ApprovalReminded):
+        return {"reminders": event.number}
+    if isinstance(event, ApprovalEscalated):
+        return {"escalated": True}
+    grant = Grant.of(event)
+    if not before.escalated:
+        grant = grant.model_copy(update={"escalated": False})
+    grants = (*before.grants, grant)
     met = before.request is not None and is_met(before.request, grants)
     return {"grants": grants, "status": Status.APPROVED if met else before.status}
 
@@ -406,7 +436,7 @@ class Thread:
             case Status.WORKING | Status.APPROVED | Status.DEPLOYING:
                 return now + sweep
             case Status.AWAITING_APPROVAL:
-                return standing.request.expires_at if standing.request else None
+                return standing.nudges.next_at if standing.nudges else None
             case Status.SLEEPING:
                 return standing.wake_at
             case _:

@@ -16,8 +16,10 @@ from deploybot.events import (
     AnswerRefused,
     ApiMessageReceived,
     ApprovalDenied,
+    ApprovalEscalated,
     ApprovalExpired,
     ApprovalGranted,
+    ApprovalReminded,
     ApprovalRequested,
     ApprovalSuperseded,
     BranchUpdated,
@@ -134,8 +136,14 @@ def _decided(event: Event) -> Words | None:  # noqa: PLR0911 - a case an event
         case ApprovalRequested(request=request):
             return Words(f"asks to {changes(request)}", request.reason, tuple(_bound(request)))
         case ApprovalGranted(comment=comment, channel=channel):
-            by = "the standing rule approved" if event.by == POLICY else f"approved over {channel}"
-            return Words(by, comment)
+            return Words(_approved(event, channel), event.break_glass or comment)
+        case ApprovalReminded(number=number):
+            times = {1: "again", 2: "a third time"}.get(number, f"for the {number + 1}th time")
+            return Words(f"called those who can still approve, {times}")
+        case ApprovalEscalated(to=to):
+            return Words(
+                f"nobody approved for long; now these may, too: {', '.join(to) or 'nobody'}"
+            )
         case ApprovalDenied(feedback=feedback, channel=channel):
             return Words(f"denied over {channel}", feedback)
         case ApprovalExpired():
@@ -146,6 +154,15 @@ def _decided(event: Event) -> Words | None:  # noqa: PLR0911 - a case an event
             return Words(f"was told no ({code})", text)
         case _:
             return None
+
+
+def _approved(event: ApprovalGranted, channel: str) -> str:
+    if event.by == POLICY:
+        return "the standing rule approved"
+    if event.break_glass:
+        return f"broke the glass over {channel}, and approved alone"
+    others = ", ".join(one.person for one in event.stands_for)
+    return f"approved{f', also for {others},' if others else ''} over {channel}"
 
 
 def _deployed(event: Event) -> Words | None:  # noqa: PLR0911 - a case an event

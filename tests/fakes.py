@@ -140,6 +140,8 @@ class FakeDeployer:
     cancelled: list[str] = field(default_factory=list)
     commits_of: dict[str, tuple[Commit, ...]] = field(default_factory=dict)
     """Service → the commits that its plans show."""
+    addresses_of: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Service → mail addresses of those who wrote what its plans show."""
     drifted: dict[tuple[str, str], str] = field(default_factory=dict)
     """Place → the SHA that somebody put there by other means."""
     missing: dict[tuple[str, str], tuple[Commit, ...]] = field(default_factory=dict)
@@ -184,6 +186,7 @@ class FakeDeployer:
             config_hash=self.catalog.config_hash(service, environment),
             commits=self.commits_of.get(service, ()),
             commits_total=len(self.commits_of.get(service, ())),
+            author_addresses=self.addresses_of.get(service, ()),
         )
         earlier_name = self.catalog.environments[environment].verified_in
         before = self.live_now.get((service, earlier_name)) if earlier_name else None
@@ -199,6 +202,7 @@ class FakeDeployer:
                 asked_at=asking.asked_at,
                 start_at=asking.start_at,
                 began_at=asking.began_at,
+                breaks_glass=asking.breaks_glass,
             ),
         )
         if refusal := check(plan, facts, self.catalog):

@@ -13,7 +13,7 @@ from deploybot.memory import MemoryStore
 from deploybot.next_step import NextStep
 from deploybot.operate import Operator
 from deploybot.outbox import tellings
-from deploybot.ports import Directory, Model
+from deploybot.ports import Directory, Model, People
 from deploybot.telling import Telling
 from deploybot.thread import Thread
 
@@ -27,13 +27,14 @@ class Story:
     model: Model | None = None
     table: Any = field(default_factory=catalog)
     directory: Directory | None = None
+    people: People = PEOPLE
     thread_id: str = "t1"
     deliveries: int = 0
 
     def __post_init__(self) -> None:
         self.store = self.opened_store()
         self.inbox = Inbox(
-            self.store, PEOPLE, self.clock.clockwork, self.table, directory=self.directory
+            self.store, self.people, self.clock.clockwork, self.table, directory=self.directory
         )
         self.deploys_with(FakeDeployer(self.table, self.clock.now, self.store))
 
@@ -46,7 +47,7 @@ class Story:
             deployer=self.deployer,
             prompt=plain_prompt,
             clock=self.clock.clockwork,
-            people=PEOPLE,
+            people=self.people,
             directory=self.directory,
         )
         self.operator = Operator(
@@ -54,6 +55,7 @@ class Story:
             deployer=self.deployer,
             clock=self.clock.clockwork,
             directory=self.directory,
+            people=self.people,
         )
         return self
 

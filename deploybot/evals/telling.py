@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from deploy.plan import Action, Plan, PlannedStep
-from deploybot.approvals import ApprovalRequest, Rule
+from deploybot.approvals import ApprovalRequest
 from deploybot.errors import IllegalEventError
 from deploybot.evals.world import World
 from deploybot.events import (
@@ -56,6 +56,7 @@ from deploybot.next_step import (
     from_wire,
     to_wire,
 )
+from deploybot.rule import Rule
 from deploybot.thread import Status, Thread
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)

@@ -16,8 +16,10 @@ from deploybot.events import (
     AnswerRefused,
     ApiMessageReceived,
     ApprovalDenied,
+    ApprovalEscalated,
     ApprovalExpired,
     ApprovalGranted,
+    ApprovalReminded,
     ApprovalRequested,
     ApprovalSuperseded,
     BranchUpdated,
@@ -201,6 +203,8 @@ def _entry(  # noqa: C901, PLR0911, PLR0912, PLR0915 - one flat table, a case an
         case ApprovalDenied(by=by, request_id=request_id, feedback=feedback):
             change = _change(request_id, before, words)
             return "human_response", {"denied": change, "by": by, "feedback": feedback}
+        case ApprovalReminded() | ApprovalEscalated():
+            return None
         case ApprovalExpired(request_id=request_id):
             return "approval_expired", {"change": _change(request_id, before, words)}
         case ApprovalSuperseded(request_id=request_id, changes=changes):

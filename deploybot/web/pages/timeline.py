@@ -13,8 +13,10 @@ from deploybot.approvals import POLICY, ApprovalRequest
 from deploybot.events import (
     AnswerRefused,
     ApprovalDenied,
+    ApprovalEscalated,
     ApprovalExpired,
     ApprovalGranted,
+    ApprovalReminded,
     ApprovalRequested,
     ApprovalSuperseded,
     BranchUpdated,
@@ -62,6 +64,8 @@ CHANNELS = {
 
 _SELF_EVIDENT = (
     ApprovalExpired
+    | ApprovalReminded
+    | ApprovalEscalated
     | ApprovalSuperseded
     | DeployStarted
     | DeploySucceeded
