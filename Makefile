@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup demo story test long quick check lint types arch fix fuzz flood bench pictures clean
+.PHONY: help setup demo story test long quick check lint types arch fix fuzz flood soak mistakes bench pictures clean
 
 help: ## list these commands
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -55,6 +55,9 @@ flood: setup ## a thousand requests of garbage a second, for a minute
 
 long: setup ## every kill point and seed: what `make test` plays a part of
 	$(BIN)/pytest -n 2 --dist worksteal -m long
+
+soak: setup ## random people and random deaths for MINUTES (ten), then the verdict; SEED plays one again
+	PYTHONPATH=.:tests $(BIN)/python -m soak --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED))
 
 bench: setup ## measure, beside a minimal script, on this machine
 	$(BIN)/python -m pytest tests/benchmarks tests/unit -m benchmark -p no:xdist -s

@@ -1,0 +1,92 @@
+"""One soak from its start to its verdict."""
+
+import threading
+import time
+from pathlib import Path
+
+from soak.company import SoakCompany, places
+from soak.monkey import Monkey
+from soak.people import Crowd, settle
+from soak.verdict import RESTING, Verdict, judged, threads, untold
+
+from deploybot.errors import StoreUnavailableError
+from deploybot.thread import Status
+
+QUIET_WITHIN = 300.0
+"""Seconds within which everything comes to rest once nothing breaks any more."""
+
+
+class Soak:
+    """Plays people against the monkey in a folder."""
+
+    def __init__(
+        self, folder: Path, seed: int, kills_per_second: float, *, pause: float = 2.0
+    ) -> None:
+        self._folder = folder
+        self._seed = seed
+        self._rate = kills_per_second
+        self._pause = pause
+        self.quiet_after = 0.0
+        self.log = ""
+
+    def play(self, seconds: float) -> Verdict:
+        """Play for so long, wait for quiet, and judge."""
+        with SoakCompany(self._folder, self._seed) as company:
+            self.monkey = Monkey(company, self._seed, self._rate)
+            self.crowd = Crowd(company, self._seed, self._pause)
+            self.crowd.start()
+            self.monkey.start()
+            threading.Event().wait(seconds)
+            self.crowd.stop()
+            self.monkey.stop()
+            since = time.monotonic()
+            verdict = self._quiet(company)
+            self.quiet_after = time.monotonic() - since
+            verdict.wrong += self.monkey.failures + self.crowd.failures
+            self.moods = dict(company.model.moods)
+            if not verdict.good:
+                self.log = company.log()
+        return verdict
+
+    def _quiet(self, company: SoakCompany) -> Verdict:
+        """Free every place, settle what is not known, and let the bot finish and tell everything."""
+        number = 0
+
+        def at_rest() -> bool:
+            nonlocal number
+            company.hurry_slack()
+            for service, environment in places():
+                company.store.release_hold(service, environment)
+            busy = [thread for thread in threads(company) if thread.status not in RESTING]
+            for thread in busy:
+                if thread.status is Status.OUTCOME_UNKNOWN:
+                    number += 1
+                    settle(self.crowd, "ann", thread.id, f"settle-{number}")
+            return not busy and not untold(company, list(threads(company)))
+
+        try:
+            company.until(at_rest, "everything comes to rest and is told", QUIET_WITHIN)
+        except (AssertionError, StoreUnavailableError) as error:
+            verdict = judged(company, self.crowd.ledger)
+            verdict.wrong.append(str(error))
+            return verdict
+        return judged(company, self.crowd.ledger)
+
+    def report(self, verdict: Verdict) -> str:
+        """Return the figures in words."""
+        rows: dict[str, object] = {
+            "kills": self.monkey.kills,
+            "restarts": self.monkey.restarts,
+            **dict(sorted(self.monkey.broken.items())),
+            "the model": ", ".join(f"{mood} {n}" for mood, n in sorted(self.moods.items())),
+            "what people did": dict(self.crowd.ledger.said),
+            **verdict.figures,
+            "seconds until all was quiet": round(self.quiet_after, 1),
+            "lost": len(verdict.lost),
+            "doubled": len(verdict.doubled),
+            "untold": len(verdict.untold),
+            "otherwise wrong": len(verdict.wrong),
+        }
+        lines = [f"{name:<36} {value}" for name, value in rows.items()]
+        found = verdict.lost + verdict.doubled + verdict.untold + verdict.wrong
+        return "\n".join([*lines, *(f"  ! {one}" for one in found[:50])])
