@@ -59,6 +59,9 @@ long: setup ## every kill point and seed: what `make test` plays a part of
 soak: setup ## random people and random deaths for MINUTES (ten), then the verdict; SEED plays one again
 	PYTHONPATH=.:tests $(BIN)/python -m soak --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED))
 
+mistakes: setup ## make each seeded mistake in a copy of the tree: which test turns red?
+	PYTHONPATH=.:tests $(BIN)/python -m mistakes
+
 bench: setup ## measure, beside a minimal script, on this machine
 	$(BIN)/python -m pytest tests/benchmarks tests/unit -m benchmark -p no:xdist -s
 

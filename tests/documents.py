@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import get_args
 
+from mistakes.table import MISTAKES
 from pydantic import BaseModel
 
 from deploy.reasons import REASONS
@@ -117,6 +118,26 @@ def points() -> str:
     return _table(("Point", "What is so at that moment"), rows)
 
 
+def mistakes() -> str:
+    """List the seeded mistakes, and which tests catch each."""
+    rows = []
+    for number, mistake in enumerate(MISTAKES, start=1):
+        links = (
+            f"[`{name.partition('::')[2].partition('[')[0]}`](../{name.partition('::')[0]})"
+            for name in mistake.caught_by
+        )
+        files = dict.fromkeys(change.file for change in mistake.changes)
+        rows.append(
+            (
+                str(number),
+                f"**{mistake.name}**: {mistake.means}",
+                _names(list(files)),
+                " ".join(links),
+            )
+        )
+    return _table(("", "The mistake", "Made in", "Which tests turn red"), rows)
+
+
 BLOCKS: dict[str, tuple[str, Callable[[], str]]] = {
     "exit-codes": ("docs/commands.md", exit_codes),
     "state-diagram": ("README.md", state_diagram),
@@ -127,6 +148,7 @@ BLOCKS: dict[str, tuple[str, Callable[[], str]]] = {
     "invariants": ("docs/faults.md", invariants),
     "points": ("docs/faults.md", points),
     "reasons": ("docs/policy.md", reasons),
+    "mistakes": ("docs/mistakes.md", mistakes),
 }
 """Name of the block → the file that it stands in, and what writes it."""
 

@@ -1,3 +1,4 @@
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -320,3 +321,19 @@ def test_a_fork_begins_with_the_first_events_and_nothing_open(office):
     assert fork.status is Status.DONE
     assert f'href="/threads/{fork.id}"' in ann.get(page).text
     assert f'href="{page}"' in ann.get(answer.headers["location"]).text
+
+
+def test_whoever_fetches_what_a_form_would_send_changes_nothing(office):
+    """Mail scanners, unfurlers and browsers fetch whatever they see, before anybody clicks."""
+    thread = office.asks_for_approval()
+    ben = office.browser("ben")
+    page = f"/threads/{thread.id}"
+    shown = ben.get(page).text
+    forms = {action: fields(shown, action) for action in re.findall(r'action="([^"]+)"', shown)}
+    assert f"{page}/decision" in forms
+
+    for action, sent in forms.items():
+        for method in ("GET", "HEAD", "OPTIONS"):
+            ben.request(method, action, params={**sent, "answer": "approve", "text": "hello"})
+
+    assert office.story.store.load(thread.id) == thread
