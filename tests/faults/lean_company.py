@@ -161,12 +161,12 @@ class LeanCompany:
     ) -> None:
         self._stack.close()
 
-    def until(self, look: Callable[[], object], what: str) -> None:
-        """Return as soon as `look` returns something true; fail after PATIENCE."""
-        deadline = time.monotonic() + PATIENCE
+    def until(self, look: Callable[[], object], what: str, patience: float = PATIENCE) -> None:
+        """Return as soon as `look` returns something true; fail after `patience` seconds."""
+        deadline = time.monotonic() + patience
         while not look():
             assert time.monotonic() < deadline, (
-                f"waited {PATIENCE} s, and it did not happen: {what}"
+                f"waited {patience} s, and it did not happen: {what}"
             )
             assert self.pool.poll() is None, "the pool has ended"
             # Slack's pace is for people's eyes; nobody reads along here.

@@ -1,8 +1,10 @@
 """The story, with a worker killed before or after each event that workers store: the same end."""
 
 from collections.abc import Iterator
+from random import Random
 
 import pytest
+from draws import run_seed
 from faults.lean_company import LeanCompany
 from faults.told_story import ToldStory
 
@@ -11,6 +13,11 @@ APPENDS = 28
 
 BY_OTHERS = {"branch_updated", "approval_denied", "approval_granted"}
 """What is not appended by workers, or together with what is asked."""
+
+DRAWN = 4
+"""Kill points that each run draws by its own seed; `make long` draws a hundred."""
+PATIENCE = 150.0
+"""Seconds for a story in which a deploy may die, be settled and be asked for again."""
 
 pytestmark = pytest.mark.slow
 
@@ -50,3 +57,26 @@ def test_the_story_ends_well_with_a_worker_killed_at_any_append(
 
     assert story.died == 1
     assert story.wrong() == []
+
+
+@pytest.fixture(scope="module")
+def visits(company: LeanCompany) -> int:
+    """How many points an undisturbed story comes to."""
+    story = ToldStory(company)
+    story.play()
+    return sum(company.failing.visits().counts.values())
+
+
+@pytest.mark.parametrize(
+    "draw", [*range(DRAWN), *(pytest.param(n, marks=pytest.mark.long) for n in range(DRAWN, 100))]
+)
+def test_the_story_ends_well_with_a_worker_killed_at_any_point_that_is_drawn(
+    company: LeanCompany, visits: int, draw: int
+) -> None:
+    number = Random(f"{run_seed()}/{draw}").randint(1, visits)
+    story = ToldStory(company, settles=True, patience=PATIENCE)
+
+    story.play(f"*:power@{number}")
+
+    assert story.died <= 1
+    assert story.wrong() == [], f"seed {run_seed()}, point {number} of {visits}"

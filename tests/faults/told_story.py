@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from faults.lean_company import SERVICES, LeanCompany, now
+from faults.lean_company import PATIENCE, SERVICES, LeanCompany, now
 from oracle import violations
 
 from deploybot.approvals import ApprovalRequest
 from deploybot.events import ApprovalDenied, BranchUpdated, Finished, TestsPassed
-from deploybot.inbox import Answer
+from deploybot.inbox import Answer, Settling
 from deploybot.outbound.slack_fate import FINAL
 from deploybot.outbox import tellings
 from deploybot.telling import Card, Private
@@ -24,6 +24,9 @@ class ToldStory:
     company: LeanCompany
     answered: set[str] = field(default_factory=set)
     denied: int = 0
+    settles: bool = False
+    """Whether people look and say how a deploy ended that its worker died with, and ask for it again."""
+    patience: float = PATIENCE
 
     def play(self, point: str = "") -> None:
         """Play it to its end; a worker dies at `point`, if it comes that far."""
@@ -46,8 +49,8 @@ class ToldStory:
             subject=company.repository.subject(self.sha),
         )
         company.inbox.hear(self.pipeline, moved, dedupe=(moved.delivery,))
-        company.until(self._over, "the story comes to its end")
-        company.until(self._told, "people are told everything")
+        company.until(self._over, "the story comes to its end", self.patience)
+        company.until(self._told, "people are told everything", self.patience)
 
     @property
     def died(self) -> int:
@@ -92,6 +95,10 @@ class ToldStory:
             match thread.status:
                 case Status.AWAITING_APPROVAL if request := thread.standing.request:
                     self._answer(request)
+                case Status.OUTCOME_UNKNOWN if self.settles:
+                    self._settle(thread)
+                case Status.AWAITING_INPUT if self.settles:
+                    self._try_again(thread)
                 case Status.AWAITING_INPUT:
                     raise AssertionError([event.kind for event in thread.events])
                 case _:
@@ -118,6 +125,29 @@ class ToldStory:
             )
         )
         assert receipt.accepted, receipt.text
+
+    def _settle(self, thread: Thread) -> None:
+        """Look at what is live, as a person would, and say so."""
+        request = thread.standing.request
+        assert request is not None
+        plan = request.plans[thread.standing.part]
+        there = self.company.live(plan.environment, plan.service) == plan.sha
+        settling = Settling(
+            thread=thread.id,
+            request_id=request.id,
+            outcome="succeeded" if there else "failed",
+            by="ben",
+            delivery=f"settle:{request.id}",
+        )
+        assert self.company.inbox.settle(settling).accepted
+
+    def _try_again(self, thread: Thread) -> None:
+        question = thread.standing.question
+        if question is not None:
+            self.company.inbox.answer_question(
+                thread.id, question.question_id, "Try again", by="ben",
+                delivery=f"again:{question.question_id}",
+            )  # fmt: skip
 
     def _told(self) -> bool:
         """Tell whether everything stands in the channel, each card as it came to its end."""

@@ -51,17 +51,17 @@ MISTAKES = (
         "Slack is told 200, and the event is stored behind its back.",
         (
             Change(
-                "deploybot/web/slack.py",
+                "deploybot/web/slack_bolt.py",
                 "        desk.hear(body)\n        return ack()\n",
                 "        __import__('threading').Thread(target=_later, args=(desk, body)).start()\n"
                 "        return ack()\n",
             ),
             Change(
-                "deploybot/web/slack.py",
-                "def _dispatched(",
+                "deploybot/web/slack_bolt.py",
+                "def dispatched(",
                 "def _later(desk: SlackDesk, body: Json) -> None:\n"
                 "    try:\n        desk.hear(body)\n    except OperatorError:\n        pass\n\n\n"
-                "def _dispatched(",
+                "def dispatched(",
             ),
         ),
         (f"{SLACK}test_slack_is_asked_to_deliver_again_while_the_store_is_away",),
@@ -81,7 +81,7 @@ MISTAKES = (
                 "        wrong = _is_late(",
             ),
             Change(
-                "deploybot/operate.py",
+                "deploybot/gate.py",
                 "            changes = (*changes, *differences(shown, plan))\n",
                 "            differences(shown, plan)\n",
             ),
@@ -106,7 +106,7 @@ MISTAKES = (
                 "            return False\n",
             ),
             Change(
-                "deploybot/operate.py",
+                "deploybot/gate.py",
                 "        if part == 0 and now >= request.start_by:\n",
                 "        if not now:\n",
             ),
@@ -121,9 +121,9 @@ MISTAKES = (
         "Whoever could approve once has approved for good.",
         (
             Change(
-                "deploybot/operate.py",
-                "        if not is_met(as_ruled_now, thread.standing.grants):",
-                "        if not is_met(request, thread.standing.grants):",
+                "deploybot/gate.py",
+                "        if is_met(as_ruled_now, grants, rights):\n",
+                "        if is_met(request, grants):\n",
             ),
         ),
         (f"{OPERATE}test_whoever_lost_the_right_meanwhile_has_approved_nothing",),

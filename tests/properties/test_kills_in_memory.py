@@ -4,8 +4,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from random import Random
 from typing import Any
 
+import pytest
+from draws import run_seed
 from fakes import FakeDeployer, sha_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -276,3 +279,27 @@ def test_however_often_workers_die_nothing_runs_twice_and_every_thread_ends(
     deadly: set[int],
 ) -> None:
     assert wrong(DyingStory(deadly).plays()) == []
+
+
+def drawn(points: int, seed: object) -> tuple[int, list[str]]:
+    """Play stories until so many workers have died at instants that are drawn; return what was wrong."""
+    chance, deaths, found = Random(f"{seed}/memory"), 0, []
+    while deaths < points:
+        number = chance.choice((1, 1, 2, 3, 5, 8, 13))
+        deadly = {chance.randint(1, 2 * UNDISTURBED) for _ in range(number)}
+        story = DyingStory(deadly).plays()
+        deaths += story.fate.deaths
+        found += [f"deaths at {sorted(deadly)}: {bad}" for bad in wrong(story)]
+        if number <= TIMES_ANEW and not went_well(story):
+            found.append(f"deaths at {sorted(deadly)}: not everything is live and tested")
+    return deaths, found
+
+
+@pytest.mark.parametrize(
+    "points", [300, pytest.param(5000, marks=(pytest.mark.long, pytest.mark.timeout(0)))]
+)
+def test_deaths_at_drawn_instants_lose_nothing_and_run_nothing_twice(points: int) -> None:
+    deaths, found = drawn(points, run_seed())
+
+    assert found == [], f"seed {run_seed()}"
+    assert deaths >= points

@@ -3,13 +3,19 @@
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
+from faults.lean_company import now
 from oracle import violations
 from soak.company import SoakCompany, places
-from soak.people import Ledger
+from soak.people import Ledger as Heard
 
 from deploy.records import BeganRecord, ClosedRecord, EndedRecord, SwitchedRecord
 from deploybot.events import ApiMessageReceived, DeployStarted, DeploySucceeded
+from deploybot.gathering import Gathering, settled_verdicts, sites
+from deploybot.invariants import Ledger, World
+from deploybot.invariants import violations as violations_of
+from deploybot.models import templates
 from deploybot.outbound.email_letters import letters
 from deploybot.outbound.slack_fate import FINAL
 from deploybot.outbound.slack_text import escape
@@ -53,7 +59,7 @@ def threads(company: SoakCompany) -> Iterator[Thread]:
             return
 
 
-def judged(company: SoakCompany, ledger: Ledger) -> Verdict:
+def judged(company: SoakCompany, ledger: Heard) -> Verdict:
     """Compare what the threads say with what everybody else knows."""
     verdict = Verdict()
     kept = list(threads(company))
@@ -66,6 +72,7 @@ def judged(company: SoakCompany, ledger: Ledger) -> Verdict:
     _deliveries(company, ledger, kept, heard, verdict)
     _deploys(company, kept, verdict)
     _told(company, kept, verdict)
+    verdict.wrong += _by_invariants(company)
     for thread in kept:
         verdict.wrong += [f"{thread.id}: {bad}" for bad in violations(thread.events)]
         if thread.status not in RESTING:
@@ -87,12 +94,33 @@ def judged(company: SoakCompany, ledger: Ledger) -> Verdict:
     return verdict
 
 
+def _by_invariants(company: SoakCompany) -> list[str]:
+    """Return what the checker of `deploybot audit --deep` finds, with all that Slack shows."""
+    posts: dict[str, dict[str, tuple[str, ...]]] = {}
+    for name, texts in _posts(company).items():
+        thread, _, key = name.partition("/")
+        posts.setdefault(thread, {})[key] = tuple(texts)
+    taken = [e for e in company.workspace.ledger.entries(direction="to_bot") if _ok(e)]
+    world = World(
+        now=now(),
+        places=sites(company.look.catalog, company.look, company.store),
+        people=company.people,
+        channels=("slack", "email"),
+        ledger=Ledger(accepted=frozenset(_mentions(taken))),
+        shown=posts,
+        secrets=(company.key,),
+        sinks={"the workers' log": company.log()},
+    )
+    gathering = Gathering(company.connection, company.key.encode(), templates.read().words)
+    return list(violations_of(settled_verdicts(gathering.threads, lambda: world)))
+
+
 # -- lost and doubled ----------------------------------------------------------------
 
 
 def _deliveries(
     company: SoakCompany,
-    ledger: Ledger,
+    ledger: Heard,
     kept: list[Thread],
     heard: Counter[str],
     verdict: Verdict,
@@ -137,6 +165,16 @@ def _deliveries(
         "clicks that Slack saw taken": answers,
         "threads that the API acknowledged": len(ledger.api_threads),
         "calls never answered": len(ledger.given_up),
+    }
+
+
+def _mentions(taken: list[dict[str, Any]]) -> set[str]:
+    """Return under which names the bot must have heard what Slack saw taken."""
+    return {
+        f"slack:msg:{event['channel']}:{event['ts']}"
+        for entry in taken
+        if entry["kind"] == "event"
+        and (event := entry["payload"]["event"])["type"] == "app_mention"
     }
 
 
