@@ -4,7 +4,6 @@ from deploy.secret import Secret
 from deploybot.config import Configuration, Settings
 from deploybot.model_tables import ModelTable
 from deploybot.models.chain import Chain
-from deploybot.models.openai import OpenAIModel
 from deploybot.models.tally import Tally
 from deploybot.ports import Model
 from deploybot.watched import Watch, WatchedModel
@@ -15,15 +14,7 @@ def chain(
 ) -> Chain:
     """Return who chooses: plain commands, the configured models in order, then the planner."""
     models: tuple[Model, ...] = tuple(
-        OpenAIModel(
-            model=table.name,
-            base_url=table.base_url or None,
-            api_key=Secret.of(table.api_key),
-            timeout=table.timeout,
-            budget=table.budget,
-            answer_tokens=table.answer_tokens,
-        )
-        for table in model_tables(settings, configuration.models)
+        _model(table) for table in model_tables(settings, configuration.models)
     )
     if watch is not None:
         models = tuple(WatchedModel(model, watch) for model in models)
@@ -31,6 +22,20 @@ def chain(
         models=models,
         tally=tally,
         budgets=configuration.budgets,
+    )
+
+
+def _model(table: ModelTable) -> Model:
+    """Return the model behind an endpoint; its client is loaded by the first one and by no other."""
+    from deploybot.models.openai import OpenAIModel
+
+    return OpenAIModel(
+        model=table.name,
+        base_url=table.base_url or None,
+        api_key=Secret.of(table.api_key),
+        timeout=table.timeout,
+        budget=table.budget,
+        answer_tokens=table.answer_tokens,
     )
 
 

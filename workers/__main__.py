@@ -7,15 +7,19 @@ from collections.abc import Sequence
 
 from deploybot import logs
 from deploybot.bootstrap import redis_url
-from deploybot.config import Settings, read_settings
+from deploybot.config import Settings, read_configuration, read_settings
+from deploybot.configured_models import model_tables
 from deploybot.errors import ConfigError
 from deploybot.queue import QUEUES
 from deploybot.redaction import Redactor, secrets_in
 from deploybot.redis_safety import client, require_safe
 from workers.clock import ClockSettings
-from workers.pool import Pool, PoolSettings
+from workers.pool import PRELOADED, Pool, PoolSettings
 
 logger = logging.getLogger(__name__)
+
+MODELS_CLIENT = "openai.resources.chat"
+"""Takes a second and 30 MB: loaded once for all processes, and only where there is a model to ask."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -34,8 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = read_settings()
         logs.configure(settings.log_format, settings.log_level)
         logs.keep_secret(Redactor(secrets_in(settings)))
+        connection = client(redis_url(settings))
+        problems = require_safe(connection, allow_unsafe=settings.allow_unsafe_redis)
         pool = pool_settings(settings, options.queues, with_clock=not options.no_clock)
-        problems = require_safe(client(pool.url), allow_unsafe=settings.allow_unsafe_redis)
     except ConfigError as error:
         sys.stderr.write(f"{error}\n")
         return 2
@@ -51,11 +56,13 @@ def pool_settings(
 
     Two processes take threads, so that one slow answer of a model keeps no other thread waiting.
     """
+    asks_models = model_tables(settings, read_configuration(settings.config).models)
     by_socket = bool(settings.slack_app_token.get_secret_value())
     everything = [*QUEUES.values(), "threads", *(["operations"] * (settings.operations - 1))]
     return PoolSettings(
         url=redis_url(settings),
         queues=queues or everything,
+        preload=(*PRELOADED, MODELS_CLIENT) if asks_models else PRELOADED,
         with_clock=with_clock,
         clock=ClockSettings(
             tick_seconds=min(1.0, settings.sweep_seconds), sweep_seconds=settings.sweep_seconds

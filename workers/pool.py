@@ -22,7 +22,7 @@ from workers.worker import WorkerSettings, die_with_parent, worker_for
 
 logger = logging.getLogger(__name__)
 
-PRELOADED = ("workers.jobs", "openai.resources.chat", "slack_sdk")
+PRELOADED = ("workers.jobs", "slack_sdk")
 """Imported once, before forking: a job then starts in milliseconds."""
 CLOCK = "clock"
 LISTENER = "listener"

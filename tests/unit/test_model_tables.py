@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -88,3 +90,23 @@ def test_a_key_never_prints(tmp_path: Path) -> None:
 
     assert "sk-large" not in repr(configuration)
     assert "sk-large" not in configuration.model_dump_json()
+
+
+def test_no_models_client_is_loaded_where_there_is_no_model(tmp_path: Path) -> None:
+    written(tmp_path, "")
+    code = (
+        "import sys\n"
+        "from deploybot.bootstrap import chain, read_configuration, read_settings\n"
+        "from deploybot.models.tally import MemoryTally\n"
+        "def built(**environ):\n"
+        "    settings = read_settings(environ)\n"
+        "    chain(settings, read_configuration(settings.config), MemoryTally())\n"
+        "    return 'openai' in sys.modules\n"
+        f"config = {str(tmp_path / 'deploybot.toml')!r}\n"
+        "print(built(DEPLOYBOT_CONFIG=config))\n"
+        "print(built(DEPLOYBOT_CONFIG=config, OPENAI_API_KEY='sk-other'))\n"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+    assert done.stdout == "False\nTrue\n", done.stderr
