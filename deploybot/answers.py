@@ -63,7 +63,7 @@ def judge(
     `rights` are what was looked up for it, or why nothing could be.
     """
     if people.get(said.by) is None:
-        return Refusal(reason_code="unknown_person", text=UNKNOWN_PERSON)
+        return _unknown(said.by, rights)
     request = thread.standing.request
     standing = thread.standing.status
     deniable = standing is Status.APPROVED and not said.approved
@@ -72,6 +72,14 @@ def judge(
         return Refusal(reason_code="closed", text=closed_request(thread, said.request_id, people))
     other = _is_another(thread, request, said.digest, now)
     return other or _not_by_this_person(thread, request, said, rights)
+
+
+def _unknown(by: str, rights: Rights | Refusal) -> Refusal:
+    """Return why a stranger's answer does not count: what is wrong with the account, if something is."""
+    if isinstance(rights, Refusal):
+        return rights
+    unknown = Refusal(reason_code="unknown_person", text=UNKNOWN_PERSON)
+    return rights.refused.get(by, unknown)
 
 
 def _not_by_this_person(

@@ -137,6 +137,11 @@ class Refusal(_Value):
         "not_live",
         "rights_unknown",
         "account_refused",
+        "account_bot",
+        "account_closed",
+        "account_foreign",
+        "account_guest",
+        "account_unverified",
     ]
     text: str
 

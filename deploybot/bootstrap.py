@@ -45,6 +45,7 @@ from deploybot.prompting.renderers import DEFAULT
 from deploybot.queue import Queues
 from deploybot.redaction import Redactor, secrets_in
 from deploybot.redis_safety import client, require_safe
+from deploybot.slack_directory import directory_of
 from deploybot.store import RedisStore
 from deploybot.surveys import Surveyor
 from deploybot.telling import Channel
@@ -63,6 +64,8 @@ class Bot:
     store: RedisStore
     queues: Queues
     people: People
+    people_for: Callable[[str], People]
+    """Slack user id → the people, with that user among them if it can be told who it is."""
     clock: Clockwork
     inbox: Inbox
     holding: Holding
@@ -127,7 +130,8 @@ def build_bot(settings: Settings, configuration: Configuration) -> Bot:
     logs.keep_secret(redactor)
     clock = Clockwork(now=now, new_id=new_id)
     people = configuration.known_people()
-    directory = ConfiguredDirectory(configuration.catalog.groups)
+    slack_directory = directory_of(settings, configuration, people)
+    directory = slack_directory or ConfiguredDirectory(configuration.catalog.groups)
     lease = timedelta(seconds=settings.lease_seconds)
     watch = watch_of(settings, connection)
     store = WatchedStore(
@@ -151,6 +155,7 @@ def build_bot(settings: Settings, configuration: Configuration) -> Bot:
         store=store,
         queues=store.queues,
         people=people,
+        people_for=slack_directory.people_for if slack_directory else lambda _: people,
         clock=clock,
         inbox=Inbox(store, people, clock, configuration.catalog, directory=directory),
         holding=Holding(store, configuration.catalog, people, clock),

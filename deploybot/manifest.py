@@ -11,6 +11,9 @@ SCOPES = (
     "commands",  # to be asked by a slash command
     "groups:history",
     "im:history",
+    "usergroups:read",  # who is in a group that may approve
+    "users:read",  # whether an account is a guest's, a bot's, closed or another workspace's
+    "users:read.email",  # whose verified address is a known person's
 )
 EVENTS = (
     "app_home_opened",

@@ -68,6 +68,7 @@ class PageOffice:
             built,
             store=story.store,
             people=PEOPLE,
+            people_for=lambda _: PEOPLE,
             clock=story.clock.clockwork,
             inbox=story.inbox,
             deployer=story.deployer,

@@ -20,6 +20,7 @@ from deploybot.inbox import Inbox
 from deploybot.outbound.slack_calls import slack_client
 from deploybot.overview import Overview
 from deploybot.ports import Store
+from deploybot.slack_directory import SlackDirectory
 from deploybot.web.slack import SlackDoor, slack_router
 from deploybot.web.slack_commands import CommandDesk
 from deploybot.web.slack_desk import SlackDesk
@@ -97,10 +98,11 @@ def desk(
     clock: FakeClock,
     client: WebClient | None = None,
     overview: Overview = Overview(),  # noqa: B008 - it is frozen
+    directory: SlackDirectory | None = None,
 ) -> SlackDesk:
     """Return the desk over a store, with the people of the fakes."""
     return SlackDesk(
-        inbox=Inbox(store, PEOPLE, clock.clockwork),
+        inbox=Inbox(store, PEOPLE, clock.clockwork, directory=directory),
         store=store,
         people=PEOPLE,
         now=clock.now,
@@ -113,6 +115,7 @@ def desk(
             url_of="https://bot.example/threads/{}".format,
         ),
         home=HOME,
+        people_for=directory.people_for if directory else None,
         show_home=OPENED.append,
     )
 

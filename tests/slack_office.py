@@ -11,6 +11,7 @@ from fakes import PEOPLE, FakeClock, catalog
 from slack_bot import SECRET, TOKEN, desk
 from story import Story
 
+from deploy.catalog import Catalog
 from deploybot.demo.workspace import (
     Channel,
     Person,
@@ -23,6 +24,7 @@ from deploybot.manifest import EVENTS, SCOPES
 from deploybot.next_step import Deploy
 from deploybot.outbound.slack import SlackChannel
 from deploybot.outbound.slack_calls import Pacing, slack_client
+from deploybot.slack_directory import SlackDirectory
 from deploybot.web.slack_desk import SlackDesk
 
 DEPLOY = Deploy(service="backend", ref="main", environment="production", reason="asked for")
@@ -87,8 +89,13 @@ class Office:
 
 
 @contextmanager
-def opened(**settings: Any) -> Iterator[Office]:
-    """Open the office; whoever listens to it is to be started by the caller."""
+def opened(
+    *, table: Catalog | None = None, asks_slack: bool = False, **settings: Any
+) -> Iterator[Office]:
+    """Open the office; whoever listens to it is to be started by the caller.
+
+    With `asks_slack`, it is looked up in Slack who may answer.
+    """
     given = {
         "bot_token": TOKEN,
         "signing_secret": SECRET,
@@ -102,7 +109,12 @@ def opened(**settings: Any) -> Iterator[Office]:
     # The workspace signs with the time of day, so the story plays today.
     clock = FakeClock()
     clock.time = datetime.now(UTC)  # noqa: TID251 - tests have no bootstrap
-    story = Story(clock=clock, table=catalog()).verified_on_staging("main")
+    table = table or catalog()
     with WorkspaceServer(WorkspaceSettings.model_validate(given | settings)) as server:
         client = slack_client(TOKEN, f"{server.url}/api/", timeout=2)
-        yield Office(server.workspace, desk(story.store, story.clock, client), story)
+        directory = None
+        if asks_slack:
+            directory = SlackDirectory(client, people=PEOPLE, groups=table.groups)
+        story = Story(clock=clock, table=table, directory=directory).verified_on_staging("main")
+        its_desk = desk(story.store, story.clock, client, directory=directory)
+        yield Office(server.workspace, its_desk, story)

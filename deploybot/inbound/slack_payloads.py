@@ -201,6 +201,18 @@ def bot_of(payload: Json) -> str:
     return user if isinstance(user, str) else ""
 
 
+def user_of(payload: Json) -> str:
+    """Return the id of the user who did it, as far as the payload says so; else ""."""
+    event, user = payload.get("event"), payload.get("user")
+    if isinstance(event, dict):
+        user = event.get("user")
+    elif isinstance(user, dict):
+        user = user.get("id")
+    else:
+        user = payload.get("user_id")
+    return user if isinstance(user, str) else ""
+
+
 def unreadable(why: str) -> InboundError:
     """Return the error for a request that is genuine and makes no sense."""
     return InboundError(f"The request cannot be read ({why}); nothing was stored.", status=400)

@@ -24,6 +24,7 @@ from deploybot.inbound.slack_buttons import (
     STOP,
 )
 from deploybot.inbound.slack_payloads import Json
+from deploybot.slack_directory import CLICK_SECONDS, within
 from deploybot.web.problem import STORE_DOWN, problem
 from deploybot.web.slack_desk import SlackDesk
 
@@ -102,7 +103,8 @@ def bolt_app(desk: SlackDesk, bot_token: str) -> App:
 def dispatched(app: App, asked: BoltRequest) -> BoltResponse:
     """Return Bolt's answer: 200 once all is stored, else a status with a sentence; never raises."""
     try:
-        return app.dispatch(asked)
+        with within(CLICK_SECONDS):
+            return app.dispatch(asked)
     except Exception as error:  # noqa: BLE001 - Bolt looks into parts before it knows what they are
         _LOG.warning("slack request not understood", extra=_about(error))
         return _sentence(400, "The request cannot be read; nothing was stored.")

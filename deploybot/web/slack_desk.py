@@ -24,7 +24,7 @@ from deploybot.inbound.slack import (
     read_message,
 )
 from deploybot.inbound.slack_command import Asked, read_command
-from deploybot.inbound.slack_payloads import Home, Json, Opened, check_home, parsed
+from deploybot.inbound.slack_payloads import Home, Json, Opened, check_home, parsed, user_of
 from deploybot.inbox import Inbox, Settling
 from deploybot.outbound.slack_calls import UNREACHED, slack_client
 from deploybot.outbound.slack_dialog import denial
@@ -35,7 +35,8 @@ from deploybot.questions import choices_of
 from deploybot.thread import Status
 from deploybot.web.slack_commands import CommandDesk
 
-DIALOG_SECONDS = 2
+DIALOG_SECONDS = 1
+"""What is left of Slack's three seconds once it was looked up who may answer."""
 SILENT_ANSWER = "Write your answer; nothing was answered yet."
 SILENT_DENIAL = "Say what should happen instead; nothing was denied yet."
 
@@ -55,8 +56,8 @@ class SlackDesk:
     """Everything a Slack request is answered with.
 
     `client` opens the dialog, which Slack demands within 3 seconds of the click, and whispers why
-    there is none or why nothing stops; nothing else is called from here. Its time-out should be 2
-    seconds, and it must not try again by itself.
+    there is none or why nothing stops; nothing else is called from here. Its time-out should be a
+    second, and it must not try again by itself.
     """
 
     inbox: Inbox
@@ -66,13 +67,15 @@ class SlackDesk:
     client: WebClient
     commands: CommandDesk
     home: Home = field(default_factory=Home)
+    people_for: Callable[[str], People] | None = None
+    """Slack user id → the people, with that user among them if it can be told who it is."""
     show_home: Callable[[str], None] = lambda _: None
     """Has workers draw the page of the app that this Slack user has opened."""
 
     def hear(self, payload: Json) -> None:
         """Store what somebody said, if it was said to the bot or where the bot takes part."""
         check_home(payload, self.home)
-        words = read_message(payload, self.home, self.people, self.now())
+        words = read_message(payload, self.home, self._people_of(payload), self.now())
         if isinstance(words, Ignored):
             return
         known = self.store.find(words.alias)
@@ -84,8 +87,9 @@ class SlackDesk:
     def command(self, payload: Json) -> Json:
         """Answer a question, or begin a thread with the words; return what its sender is shown."""
         check_home(payload, self.home)
-        names = names_of(self.people, self.home.bot_user)
-        typed = read_command(payload, self.people, self.now(), names)
+        people = self._people_of(payload)
+        names = names_of(people, self.home.bot_user)
+        typed = read_command(payload, people, self.now(), names)
         if isinstance(typed, Asked):
             return self.commands.answer(typed)
         self.inbox.hear(typed.thread, typed.event, dedupe=typed.dedupe)
@@ -101,7 +105,7 @@ class SlackDesk:
     def press(self, payload: Json) -> None:
         """Take an approval, a stop, a choice or an outcome; open the dialog for a good denial."""
         check_home(payload, self.home)
-        match read_click(payload, self.people):
+        match read_click(payload, self._people_of(payload)):
             case Pressed(answer=answer) as pressed:
                 # A refusal is stored, and told privately by the outbox.
                 if answer.approved or not self._asked_why(pressed):
@@ -120,7 +124,7 @@ class SlackDesk:
     def deny(self, payload: Json) -> str:
         """Store the denial, and return "" or, in words for the dialog, why it does not count."""
         check_home(payload, self.home)
-        answer = read_denial(payload, self.people)
+        answer = read_denial(payload, self._people_of(payload))
         if not answer.comment:
             return SILENT_DENIAL
         receipt = self.inbox.answer(answer)
@@ -131,8 +135,12 @@ class SlackDesk:
     def answer(self, payload: Json) -> str:
         """Store an answer in words, and return "" or, in words for the dialog, why it does not count."""
         check_home(payload, self.home)
-        given = read_answer(payload, self.people)
+        given = read_answer(payload, self._people_of(payload))
         return self._answered(given) if given.words else SILENT_ANSWER
+
+    def _people_of(self, payload: Json) -> People:
+        """Return the people, with whoever did this among them if Slack vouches for their address."""
+        return self.people_for(user_of(payload)) if self.people_for else self.people
 
     def _answered(self, given: Answering) -> str:
         receipt = self.inbox.answer_question(
@@ -246,5 +254,6 @@ def desk_of(bot: Bot) -> SlackDesk:
             url_of=lambda thread: page_url(settings, thread),
         ),
         home=Home(team=slack.team, app=slack.app, bot_user=slack.bot_user),
+        people_for=bot.people_for,
         show_home=bot.homes.opened,
     )

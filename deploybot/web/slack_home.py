@@ -75,7 +75,8 @@ class _Drawer:
     def shown(self, user: str) -> Shown:
         """Return what this user's page shows."""
         bot = self._bot
-        person = bot.people.get(bot.people.by_slack(user))
+        known = bot.people_for(user)
+        person = bot.people.get(known.by_slack(user))
         found = waiting(bot.queues.connection, bot.store, bot.people, person or NOBODY)
         return replace(
             self._common,

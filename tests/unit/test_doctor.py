@@ -370,7 +370,7 @@ def test_a_workspace_that_fits_has_nothing_wrong_and_hears_nothing(here: Install
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
-        ({"scopes": SCOPES[:-1]}, "The app lacks the permissions im:history."),
+        ({"scopes": SCOPES[:-1]}, "The app lacks the permissions users:read.email."),
         (
             {"channels": (Channel(id="C0DEPLOYS", name="deploys", bot_is_member=False),)},
             "Write /invite @deploybot in it.",

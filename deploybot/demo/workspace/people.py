@@ -42,7 +42,7 @@ def user_shape(person: Person, settings: WorkspaceSettings) -> Json:
         "is_primary_owner": False,
         "is_restricted": person.is_restricted,
         "is_ultra_restricted": person.is_ultra_restricted,
-        "is_email_confirmed": True,
+        "is_email_confirmed": person.is_email_confirmed,
         "who_can_share_contact_card": "EVERYONE",
     }
 

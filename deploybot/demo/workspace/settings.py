@@ -55,6 +55,7 @@ class Person(_Given):
     is_restricted: bool = False
     is_ultra_restricted: bool = False
     is_stranger: bool = False
+    is_email_confirmed: bool = True
     deleted: bool = False
 
 
