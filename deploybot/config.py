@@ -19,7 +19,7 @@ from deploy.catalog import Catalog
 from deploy.connections import Connections
 from deploy.secret import Secret, SecretKey
 from deploy.target_tables import place_in_file
-from deploybot import failpoints
+from deploybot import failpoints, redis_address
 from deploybot.absences import AwayTable, problem
 from deploybot.errors import ConfigError
 from deploybot.model_tables import BudgetTables, ModelTable
@@ -41,7 +41,7 @@ class Setting:
 SETTINGS: tuple[Setting, ...] = (
     Setting("DEPLOYBOT_CONFIG", "deploybot.toml", "the file that says what is deployed, where and by whose leave; start from deploybot.example.toml"),
     Setting("DEPLOYBOT_STATE_DIR", ".deploybot", "the folder of the built-in server, its data and the generated key; created, readable by its owner only"),
-    Setting("DEPLOYBOT_REDIS_URL", "", "redis://, rediss:// or unix:// address of a Redis or Valkey with appendonly yes and noeviction; without it a built-in Valkey is started in the state folder"),
+    Setting("DEPLOYBOT_REDIS_URL", "", "redis://, rediss:// or unix:// address of a Redis or Valkey with appendonly yes and noeviction, or redis+sentinel://host:port,host:port/name of its Sentinels; without it a built-in Valkey is started in the state folder"),
     Setting("DEPLOYBOT_ALLOW_UNSAFE_REDIS", "", "1 to use a Redis that can lose threads, for tests only"),
     Setting("DEPLOYBOT_SECRET_KEY", "", "at least 32 characters that seal the threads, the same on every machine; make one with `openssl rand -hex 32`; without it one is kept in the state folder", is_secret=True),
     Setting("DEPLOYBOT_HOST", "127.0.0.1", "the address that the web process listens on"),
@@ -227,7 +227,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
     return Settings(
         config=Path(text("DEPLOYBOT_CONFIG")),
         state_dir=Path(text("DEPLOYBOT_STATE_DIR")),
-        redis_url=Secret(_address("DEPLOYBOT_REDIS_URL", text, ("redis", "rediss", "unix"))),
+        redis_url=Secret(_redis_address(text)),
         allow_unsafe_redis=text("DEPLOYBOT_ALLOW_UNSAFE_REDIS") == "1",
         secret_key=Secret(key),
         host=text("DEPLOYBOT_HOST"),
@@ -372,6 +372,16 @@ def _address(name: str, text: Callable[[str], str], schemes: tuple[str, ...]) ->
     value = text(name)
     if value and urlsplit(value).scheme not in schemes:
         raise _wrong(name, f"it does not begin with {' or '.join(f'{s}://' for s in schemes)}")
+    return value
+
+
+def _redis_address(text: Callable[[str], str]) -> str:
+    value = _address("DEPLOYBOT_REDIS_URL", text, redis_address.SCHEMES)
+    if urlsplit(value).scheme in redis_address.SENTINEL:
+        try:
+            redis_address.SentinelAddress.parse(value)
+        except ValueError as error:
+            raise _wrong("DEPLOYBOT_REDIS_URL", str(error)) from None
     return value
 
 

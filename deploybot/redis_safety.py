@@ -9,6 +9,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from deploybot.errors import ConfigError
+from deploybot.redis_address import connected
 
 _NEEDED = ("appendonly", "appendfsync", "maxmemory-policy")
 
@@ -25,9 +26,9 @@ class Problem:
 def client(url: str, *, timeout: float = 5.0) -> redis.Redis:
     """Give a client that sends every command once: a lost reply is the caller's to look into.
 
-    `url` is `redis://`, `rediss://` or `unix://`; `timeout` is in seconds, for each reply.
+    `url` is of one of `redis_address.SCHEMES`; `timeout` is in seconds, for each reply.
     """
-    return redis.Redis.from_url(
+    return connected(
         url,
         retry=Retry(NoBackoff(), 0),
         socket_timeout=timeout,

@@ -12,7 +12,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import redis
 from redis.client import Pipeline
 from rq import Queue, Worker
 from rq.job import Job
@@ -20,6 +19,7 @@ from rq.serializers import JSONSerializer
 
 from deploy import failpoints
 from deploybot.queue import FUNCTIONS, QUEUES
+from deploybot.redis_address import connected
 
 logger = logging.getLogger(__name__)
 
@@ -142,7 +142,7 @@ def worker_for(queue: str, url: str, settings: WorkerSettings | None = None) -> 
     settings = settings or WorkerSettings()
     worker = BotWorker(
         [queue],
-        connection=redis.Redis.from_url(url, driver_info=None),  # may send its book-keeping twice
+        connection=connected(url, driver_info=None),  # may send its book-keeping twice
         serializer=JSONSerializer,
         job_class=SafeJob,
         worker_ttl=settings.ttl,
