@@ -13,6 +13,8 @@ SCHEMES = ("redis", "rediss", "unix", *SENTINEL)
 ASKED_WITHIN = 1.0
 """Seconds that one Sentinel gets to answer; the next is asked then."""
 _PORT = 26379
+_CERTIFICATES = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
+"""Files that redis-py takes in an address, too; for the servers and for the Sentinels alike."""
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+)(?::(\d{1,5}))?")
 
 
@@ -30,6 +32,7 @@ class SentinelAddress:
     username: str = ""
     password: str = field(default="", repr=False)
     sentinel_password: str = field(default="", repr=False)
+    certificates: tuple[tuple[str, str], ...] = ()
 
     @classmethod
     def parse(cls, url: str) -> Self:
@@ -43,7 +46,7 @@ class SentinelAddress:
         if database and not database.isdigit():
             raise ValueError("behind the name comes a slash and the number of the database")
         asked = parse_qs(parts.query, strict_parsing=bool(parts.query))
-        if unknown := asked.keys() - {"sentinel_password"}:
+        if unknown := asked.keys() - {"sentinel_password", *_CERTIFICATES}:
             raise ValueError(f"it does not know {', '.join(sorted(unknown))}")
         return cls(
             sentinels=tuple(map(_host, hosts.split(","))),
@@ -53,20 +56,23 @@ class SentinelAddress:
             username=unquote(username),
             password=unquote(password),
             sentinel_password=asked.get("sentinel_password", [""])[0],
+            certificates=tuple((key, asked[key][0]) for key in _CERTIFICATES if key in asked),
         )
 
     def client(self, **how: Any) -> redis.Redis:
         """Give a client that asks who leads at each new connection."""
+        tls: dict[str, Any] = dict(self.certificates) if self.tls else {}
         asking: dict[str, Any] = {
             "socket_timeout": ASKED_WITHIN,
             "socket_connect_timeout": ASKED_WITHIN,
             "password": self.sentinel_password or None,
             "ssl": self.tls,
+            **tls,
         }
         login = {"username": self.username or None, "password": self.password or None}
         sentinel: Any = Sentinel(list(self.sentinels), sentinel_kwargs=asking)  # type: ignore[no-untyped-call]
         leader: redis.Redis = sentinel.master_for(
-            self.name, db=self.database, ssl=self.tls, **login, **how
+            self.name, db=self.database, ssl=self.tls, **tls, **login, **how
         )
         return leader
 

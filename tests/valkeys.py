@@ -211,5 +211,3 @@ def _sees_replica(eye: Valkey) -> bool:
         seen = connection.execute_command("SENTINEL", "REPLICAS", "main")
         return bool(seen)
     return False
-
-

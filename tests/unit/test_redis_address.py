@@ -5,12 +5,14 @@ from deploybot.redis_address import SentinelAddress, connected
 
 def test_an_address_of_sentinels_says_whom_to_ask_and_for_whom() -> None:
     read = SentinelAddress.parse(
-        "rediss+sentinel://bot:p%40ss@s1.example,s2.example:26380,[::1]:26381/main/3?sentinel_password=x"
+        "rediss+sentinel://bot:p%40ss@s1.example,s2.example:26380,[::1]:26381/main/3"
+        "?sentinel_password=x&ssl_ca_certs=/etc/ca.pem"
     )
 
     assert read.sentinels == (("s1.example", 26379), ("s2.example", 26380), ("::1", 26381))
     assert (read.name, read.database, read.tls) == ("main", 3, True)
     assert (read.username, read.password, read.sentinel_password) == ("bot", "p@ss", "x")
+    assert read.certificates == (("ssl_ca_certs", "/etc/ca.pem"),)
     assert "p@ss" not in repr(read)
 
 
