@@ -5,20 +5,23 @@ the bot are real, on the loopback.
 """
 
 import json
+import re
 import socket
 import threading
 import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import uvicorn
-from fakes import PEOPLE
-from page_office import PageOffice
+from fakes import PEOPLE, catalog
+from page_office import PageOffice, PageStory
 from redis_server import wait_until
 
+from deploy.catalog import Catalog
 from deploybot.config import Configuration, PersonTable, SlackTable
 from deploybot.demo.mailbox import Mailbox, MailboxSettings
 from deploybot.demo.workspace import (
@@ -32,6 +35,8 @@ from deploybot.demo.workspace import (
 from deploybot.demo.workspace.mail import Mail
 from deploybot.demo.workspace.message import Message
 from deploybot.manifest import EVENTS, SCOPES
+from deploybot.outbound.slack import SlackChannel
+from deploybot.outbound.slack_calls import Pacing
 from deploybot.thread import Thread
 
 CHANNEL = "C0DEPLOYS"
@@ -45,7 +50,17 @@ USERS = {person.id: person.slack or f"U0{person.id.upper()}" for person in PEOPL
 class Everywhere(PageOffice):
     """The bot and its people."""
 
-    def __init__(self, redis: str, folder: Path, url: str, slack: str, smtp: str) -> None:
+    def __init__(
+        self,
+        redis: str,
+        folder: Path,
+        *,
+        url: str,
+        slack: str,
+        smtp: str,
+        table: Catalog,
+    ) -> None:
+        self._table = table
         super().__init__(
             redis,
             folder,
@@ -64,6 +79,17 @@ class Everywhere(PageOffice):
         self.story.clock.time = datetime.now(UTC)  # noqa: TID251 - tests have no bootstrap
         self.story.verified_on_staging("main")
         self.workspace: WorkspaceServer
+        unhurried = Pacing(burst=1000)  # what Slack makes a bot wait for is not what is tried here
+        self.bot = replace(
+            self.bot,
+            channels=tuple(
+                replace(one, pacing=unhurried) if isinstance(one, SlackChannel) else one
+                for one in self.bot.channels
+            ),
+        )
+
+    def opened_story(self) -> PageStory:
+        return PageStory(self.connection, table=self._table)
 
     def described(self) -> Configuration:
         """Return what the bot's file says: everybody, in every way that they are reached."""
@@ -117,6 +143,13 @@ class Everywhere(PageOffice):
         found = [one for one in self.messages() if one.by_bot and words in shown(one)]
         assert found, f"nobody said {words!r}: {[shown(one) for one in self.messages()]}"
         return found[-1]
+
+    def card(self) -> Message:
+        """Return the newest card, as it is now."""
+        keys = (
+            (one, one.metadata["event_payload"]["key"]) for one in self.messages() if one.metadata
+        )
+        return [one for one, key in keys if re.fullmatch(r"card:\w+", key)][-1]
 
     def clicks(self, person: str, action: str, message: Message, **more: Any) -> None:
         """Press a button of a message, and let the bot work."""
@@ -201,8 +234,8 @@ def flat(text: str) -> str:
 
 
 @contextmanager
-def everywhere(redis: str, folder: Path) -> Iterator[Everywhere]:
-    """Open the company, and close all of it."""
+def everywhere(redis: str, folder: Path, table: Catalog | None = None) -> Iterator[Everywhere]:
+    """Open the company, and close all of it; `table` is what may be deployed, and by whose leave."""
     urls: dict[str, str] = {}
     with ExitStack() as stack:
         listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
@@ -217,7 +250,14 @@ def everywhere(redis: str, folder: Path) -> Iterator[Everywhere]:
         mailbox = stack.enter_context(Mailbox(settings))
         workspace = stack.enter_context(WorkspaceServer(_workspace(bot_url, mailbox)))
         urls["workspace"] = workspace.url
-        office = Everywhere(redis, folder, bot_url, workspace.url, mailbox.smtp_url)
+        office = Everywhere(
+            redis,
+            folder,
+            url=bot_url,
+            slack=workspace.url,
+            smtp=mailbox.smtp_url,
+            table=table or catalog(approve_by_mail=True),
+        )
         office.workspace = workspace
         stack.callback(office.bot.queues.connection.close)
         stack.callback(office.connection.close)

@@ -52,7 +52,7 @@ class PageOffice:
     def __init__(self, url: str, folder: Path, **environ: str) -> None:
         self.connection = emptied(url)
         self._made: tuple[Bot, FastAPI] | None = None
-        self.story = PageStory(self.connection)
+        self.story = self.opened_story()
         settings = read_settings(
             {
                 "DEPLOYBOT_REDIS_URL": url,
@@ -73,6 +73,10 @@ class PageOffice:
             inbox=story.inbox,
             deployer=story.deployer,
         )
+
+    def opened_story(self) -> PageStory:
+        """Return the story that is played here."""
+        return PageStory(self.connection)
 
     def described(self) -> Configuration:
         """Return what the bot's file says."""

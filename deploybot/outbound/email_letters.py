@@ -58,6 +58,8 @@ class _Desk:
     def about(self, telling: Telling) -> Iterator[Letter]:
         """Return the mails that one telling asks for, sent or not."""
         match telling:
+            case Said(tone="good"):
+                pass  # such as tests that passed: the end is told anyway, and a mail is a mail
             case Said():
                 yield from self._said(telling)
             case Asked():
