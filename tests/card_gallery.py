@@ -81,7 +81,8 @@ def _plan(service: str, **changes: Any) -> Any:
     return bare.model_copy(update=given | changes)
 
 
-def _request(*services: str, **changes: Any) -> ApprovalRequest:
+def request_of(*services: str, **changes: Any) -> ApprovalRequest:
+    """Return a request about these services, as people would read it."""
     first, *more = (_plan(service) for service in services)
     given: dict[str, Any] = {
         "plan": first,
@@ -98,13 +99,13 @@ def _said(*events: Any) -> tuple[Telling, ...]:
 
 def shows() -> Iterator[tuple[str, tuple[Telling, ...]]]:
     """Yield the name of each picture, and what is on it."""
-    two, three = _request("backend", "frontend"), _request("backend", "frontend", "worker")
+    two, three = request_of("backend", "frontend"), request_of("backend", "frontend", "worker")
     yield "two-open", (card(CardState.OPEN, "", request=two),)
     different = two.model_copy(update={"more": (_plan("frontend", previous_sha="9" * 40),)})
     yield "two-different", (card(CardState.OPEN, "", request=different),)
     yield (
         "seven-open",
-        (card(CardState.OPEN, "", request=_request(*(f"shop-{n}" for n in range(7)))),),
+        (card(CardState.OPEN, "", request=request_of(*(f"shop-{n}" for n in range(7)))),),
     )
     yield "three-running", (card(CardState.DEPLOYING, "", request=three, part=1),)
     between = card(CardState.DEPLOYING, "", request=three, part=1, operation="")
@@ -114,11 +115,11 @@ def shows() -> Iterator[tuple[str, tuple[Telling, ...]]]:
     yield "three-stopped", (card(CardState.CLOSED, "", request=three, part=1),)
     yield "three-live", (card(CardState.LIVE, "", request=three, part=2, seconds=73.2),)
     yield "three-unknown", (card(CardState.UNKNOWN, "switch", request=three, part=2),)
-    later = _request("backend", start_at=NOON + timedelta(hours=14))
+    later = request_of("backend", start_at=NOON + timedelta(hours=14))
     yield "later-open", (card(CardState.OPEN, "", request=later),)
     yield "later-waits", (card(CardState.SCHEDULED, "", request=later),)
     yield "later-expired", (card(CardState.EXPIRED, "", request=later),)
-    countdown = _request(
+    countdown = request_of(
         "backend",
         plan=_plan("backend", action="roll_back", warnings=(), risky=(), risky_total=0),
         rule=Rule(approvers=("ann", "ben"), automatic=True, anyone_may_stop=True),
@@ -127,7 +128,7 @@ def shows() -> Iterator[tuple[str, tuple[Telling, ...]]]:
         asked="The tests failed on production.",
     )
     yield "countdown", (card(CardState.SCHEDULED, "", request=countdown),)
-    one = _request("backend")
+    one = request_of("backend")
     yield "running", (card(CardState.DEPLOYING, "", request=one),)
     yield "stopping", (card(CardState.DEPLOYING, "", request=one, stopping="ann"),)
     yield "live-linked", (card(CardState.LIVE, "", request=one, link=RUN),)

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import mail_gallery
 from browsing import Window, card_of, chromium, opening_of
 from card_gallery import for_the_docs
 from getting_started import ANN, Follower, words
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from deploybot.bootstrap import now
 from deploybot.demo.company import Company
@@ -25,7 +26,7 @@ from deploybot.demo.play import merge
 DESK = {"viewport": {"width": 1200, "height": 820}}
 WIDE = {"viewport": {"width": 1240, "height": 820}}
 PHONE = {"viewport": {"width": 375, "height": 744}, "device_scale_factor": 2, "has_touch": True}
-TALL = {"viewport": {"width": 1200, "height": 1120}}
+TALL = {"viewport": {"width": 1100, "height": 1260}}
 LARGEST = 200_000
 """Bytes a picture may have: the README shows all of them at once."""
 WORDS = "can you deploy the backend first?"
@@ -67,6 +68,20 @@ def take(folder: Path, page: Page, name: str) -> None:
     page.evaluate("() => document.fonts.ready")
     path = folder / f"{name}.png"
     page.screenshot(path=path, animations="disabled", caret="hide")
+    weighed(path)
+
+
+def alone(folder: Path, message: Locator, name: str) -> None:
+    """Take a picture of one message, once nothing moves any more."""
+    message.page.mouse.move(0, 0)
+    message.page.evaluate("() => document.fonts.ready")
+    path = folder / f"{name}.png"
+    message.screenshot(path=path, animations="disabled")
+    weighed(path)
+
+
+def weighed(path: Path) -> None:
+    """Say how large a picture is, and refuse one that is too large."""
     size = path.stat().st_size
     sys.stdout.write(f"{path} {size / 1000:.0f} kB\n")
     if size > LARGEST:
@@ -83,6 +98,8 @@ def a_good_release(album: Album, sha: str) -> None:
         ben.get_by_label("What should happen instead?").fill(WORDS)
         album.take(ben, "deny")
         ben.get_by_role("dialog").get_by_role("button", name="Deny").click()
+        expect(first.get_by_text(WORDS)).to_be_visible()
+        alone(album.folder, first, "card-denied")
         second = card_of(ben, "Deploy backend to production", sha)
         expect(second.get_by_role("button", name="Approve")).to_be_visible()
         on_a_phone(album, sha)
@@ -98,8 +115,30 @@ def a_good_release(album: Album, sha: str) -> None:
         expect(opening.get_by_text("tests passed on production")).to_be_visible()
         opening.get_by_role("button", name=re.compile("replies")).click()
         expect(ann.locator("#thread p").get_by_text(re.compile("^Done:"))).to_be_visible()
-        card_of(ann, "Deploy frontend to production", sha).scroll_into_view_if_needed()
+        live = card_of(ann, "Deploy frontend to production", sha)
+        live.scroll_into_view_if_needed()
         album.take(ann, "live")
+        alone(album.folder, live, "card-live")
+
+
+def it_asks(album: Album, hands: Hands) -> None:
+    """Take a question with choices, and one that wants words, in its dialog."""
+    with album.as_person("ann", **DESK) as ann:
+        question = asked(ann, hands, "deploy backend v9.9.9 to staging")
+        question.get_by_role("button").first.wait_for()
+        alone(album.folder, question, "question")
+        question = asked(ann, hands, "deploy backend to production tomorrow")
+        question.get_by_role("button", name="Answer…").click()
+        ann.get_by_label("Your answer").fill("at 18:00")
+        album.take(ann, "question-dialog")
+
+
+def asked(page: Page, hands: Hands, words: str) -> Locator:
+    """Say something in the channel, and return what the bot asks in the thread below it."""
+    hands.say("ann", f"@deploybot {words}")
+    said = page.locator("#log article").filter(has_text=words).last
+    said.get_by_role("button", name=re.compile("repl(y|ies)")).click()
+    return page.locator("#thread article").filter(has_text="Nothing was deployed").last
 
 
 def on_a_phone(album: Album, sha: str) -> None:
@@ -195,11 +234,13 @@ def main(folder: Path) -> None:
         window = Window(browser, company.access.workspace)
         album, hands = Album(folder, company, window), Hands(company.access)
         a_good_release(album, merge(company, hands, broken=False))
+        it_asks(album, hands)
         a_bad_release(album, merge(company, hands, broken=True))
         if window.complaints:
             raise SystemExit("The page complained: " + "; ".join(window.complaints))
         a_first_deploy(folder, browser)
         for_the_docs(browser, folder)
+        mail_gallery.take(browser, folder, *mail_gallery.DOCUMENTED)
 
 
 if __name__ == "__main__":

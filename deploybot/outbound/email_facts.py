@@ -111,7 +111,7 @@ def _whole(plan: Plan) -> Iterator[Fact]:
     yield Fact("Commit", plan.sha, _named_so(plan), code=True)
     size = _size(plan)
     if plan.commits_total:
-        count = f"{plan.commits_total}, {size}" if size else str(plan.commits_total)
+        count = f"{plan.commits_total} ({size})" if size else str(plan.commits_total)
         yield Fact("Taken back" if plan.goes_back else "Commits", count, _commits(plan))
     else:
         yield Fact("Size", size)
@@ -167,7 +167,8 @@ def _size(plan: Plan) -> str:
     if plan.extent is None:
         return ""
     files = f"{plan.extent.files} file{'s' if plan.extent.files != 1 else ''}"
-    return f"{files}, {plan.extent.added} lines added, {plan.extent.removed} removed"
+    lines = f"{plan.extent.added} line{'s' if plan.extent.added != 1 else ''}"
+    return f"{files}, {lines} added, {plan.extent.removed} removed"
 
 
 def _authors(plan: Plan) -> str:
