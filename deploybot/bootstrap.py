@@ -1,7 +1,5 @@
 """The composition root: builds the bot from its settings; the one reader of the clock."""
 
-import hashlib
-import hmac
 import logging
 import uuid
 from collections.abc import Callable, Mapping
@@ -10,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
-from deploy.secret import SecretKey
 from deploybot import logs
 from deploybot.agent import Agent
 from deploybot.config import (
@@ -20,22 +17,22 @@ from deploybot.config import (
     read_settings,
     sealing_key,
 )
+from deploybot.configured_mail import MailParts, mail_settings
 from deploybot.configured_models import chain
 from deploybot.directory import ConfiguredDirectory
 from deploybot.embedded import url_of
 from deploybot.errors import DeliveryError
 from deploybot.holding import Holding
 from deploybot.homes import Homes
+from deploybot.inbound.email_room import MailRoom
 from deploybot.inbox import Inbox
 from deploybot.mail import MailSettings
 from deploybot.metrics import DELIVERIES_FAILED
 from deploybot.models import templates
 from deploybot.models.tally import RedisTally
 from deploybot.operate import Operator
-from deploybot.outbound.email import EmailChannel
 from deploybot.outbound.slack import SlackChannel
 from deploybot.outbound.slack_calls import slack_client
-from deploybot.outbound.smtp import SmtpSettings
 from deploybot.outbox import tellings
 from deploybot.overview import RedisHeads, RedisOverview
 from deploybot.pacing import RedisPacing
@@ -78,6 +75,7 @@ class Bot:
     channels: tuple[Channel, ...]
     prompt: Callable[[Thread], Prompt]
     mail: MailSettings | None
+    mail_room: MailRoom | None
     watch: Watch
 
     def deliver(self, thread_id: str) -> None:
@@ -147,7 +145,9 @@ def build_bot(settings: Settings, configuration: Configuration) -> Bot:
     deployer.watch = watch
     prompt = prompt_builder(configuration, settings.prompts_dir, settings.renderer)
     planners = chain(settings, configuration, RedisTally(connection), watch)
-    mail = mail_settings(settings, configuration, key)
+    inbox = Inbox(store, people, clock, configuration.catalog, directory=directory)
+    mail_as_set = mail_settings(settings, configuration, key)
+    mail = MailParts(mail_as_set, inbox, store, people, now) if mail_as_set else None
     overview = RedisOverview(connection, store, now)
     return Bot(
         settings=settings,
@@ -157,7 +157,7 @@ def build_bot(settings: Settings, configuration: Configuration) -> Bot:
         people=people,
         people_for=slack_directory.people_for if slack_directory else lambda _: people,
         clock=clock,
-        inbox=Inbox(store, people, clock, configuration.catalog, directory=directory),
+        inbox=inbox,
         holding=Holding(store, configuration.catalog, people, clock),
         deployer=deployer,
         agent=Agent(
@@ -190,7 +190,8 @@ def build_bot(settings: Settings, configuration: Configuration) -> Bot:
         homes=Homes(store.queues),
         channels=tuple(_channels(settings, configuration, store, people, mail)),
         prompt=prompt,
-        mail=mail,
+        mail=mail_as_set,
+        mail_room=mail.room if mail else None,
         watch=watch,
     )
 
@@ -221,30 +222,12 @@ def prompt_builder(
     return prompt
 
 
-def mail_settings(
-    settings: Settings, configuration: Configuration, key: bytes
-) -> MailSettings | None:
-    """Return the bot's place in the world of mail, or None when it has no address."""
-    if not settings.email_address:
-        return None
-    return MailSettings(
-        address=settings.email_address,
-        authserv_id=settings.email_authserv_id,
-        secret=SecretKey(hmac.digest(key, b"mail", hashlib.sha256)),
-        environments=frozenset(
-            name
-            for name, table in configuration.catalog.environments.items()
-            if table.approve_by_mail
-        ),
-    )
-
-
 def _channels(
     settings: Settings,
     configuration: Configuration,
     store: RedisStore,
     people: People,
-    mail: MailSettings | None,
+    mail: MailParts | None,
 ) -> list[Channel]:
     channels: list[Channel] = []
     if token := settings.slack_bot_token.get_secret_value():
@@ -261,16 +244,7 @@ def _channels(
             )
         )
     if mail and (smtp := settings.smtp_url.get_secret_value()):
-        channels.append(
-            EmailChannel(
-                SmtpSettings.from_url(smtp),
-                mail,
-                people=people,
-                url_of=partial(page_url, settings),
-                alias=store.name,
-                now=now,
-            )
-        )
+        channels.append(mail.channel(smtp, partial(page_url, settings)))
     return channels
 
 

@@ -22,6 +22,7 @@ from deploy.target_tables import place_in_file
 from deploybot import failpoints, redis_address
 from deploybot.absences import AwayTable, problem
 from deploybot.errors import ConfigError
+from deploybot.mailbox_address import MailboxAddress
 from deploybot.model_tables import BudgetTables, ModelTable
 from deploybot.ports import Away, People, Person
 from deploybot.prompting.renderers import RENDERERS
@@ -68,6 +69,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("DEPLOYBOT_EMAIL_ADDRESS", "", "the bot's mail address; people reply to it with a code after a plus sign"),
     Setting("DEPLOYBOT_EMAIL_SECRET", "", "the key that the inbound mail service signs with", is_secret=True),
     Setting("DEPLOYBOT_EMAIL_AUTHSERV_ID", "", "the name that your own mail server writes into Authentication-Results"),
+    Setting("DEPLOYBOT_EMAIL_DKIM", "", "1 to check senders' signatures (DKIM) where that server said nothing, 0 never to; left out, they are checked when DEPLOYBOT_EMAIL_AUTHSERV_ID is not set"),
+    Setting("DEPLOYBOT_IMAP_URLS", "", "mailboxes to read, separated by commas, each as imaps://user:password@host/INBOX; in user and password, everything but letters and digits as %, then two hex digits", is_secret=True),
     Setting("DEPLOYBOT_SMTP_URL", "", "smtp://user:password@host:port, or smtps://; mail is sent through it", is_secret=True),
     Setting("DEPLOYBOT_SIGN_IN_BY_CHOICE", "", "1 to let whoever opens the pages choose who they are: for the demo, and refused where another machine could open them"),
     Setting("SLACK_BOT_TOKEN", "", "xoxb-…, from your Slack app's page, OAuth & Permissions", is_secret=True),
@@ -175,6 +178,8 @@ class Settings:
     email_address: str
     email_secret: Secret
     email_authserv_id: str
+    email_dkim: bool
+    mailboxes: tuple[MailboxAddress, ...]
     smtp_url: Secret
     sign_in_by_choice: bool
     slack_bot_token: Secret
@@ -254,6 +259,8 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         email_address=text("DEPLOYBOT_EMAIL_ADDRESS"),
         email_secret=Secret(text("DEPLOYBOT_EMAIL_SECRET")),
         email_authserv_id=text("DEPLOYBOT_EMAIL_AUTHSERV_ID"),
+        email_dkim=_checks_signatures(text),
+        mailboxes=_mailboxes(text),
         smtp_url=Secret(_address("DEPLOYBOT_SMTP_URL", text, ("smtp", "smtps"))),
         sign_in_by_choice=_by_choice(text),
         slack_bot_token=Secret(text("SLACK_BOT_TOKEN")),
@@ -383,6 +390,23 @@ def _redis_address(text: Callable[[str], str]) -> str:
         except ValueError as error:
             raise _wrong("DEPLOYBOT_REDIS_URL", str(error)) from None
     return value
+
+
+def _checks_signatures(text: Callable[[str], str]) -> bool:
+    """Tell whether signatures of mails count: where no mail server of ours speaks, unless told."""
+    said = _one_of("DEPLOYBOT_EMAIL_DKIM", text, ("", "0", "1"))
+    return said == "1" if said else not text("DEPLOYBOT_EMAIL_AUTHSERV_ID")
+
+
+def _mailboxes(text: Callable[[str], str]) -> tuple[MailboxAddress, ...]:
+    name = "DEPLOYBOT_IMAP_URLS"
+    urls = [part.strip() for part in text(name).split(",") if part.strip()]
+    if urls and not text("DEPLOYBOT_EMAIL_ADDRESS"):
+        raise _wrong("DEPLOYBOT_EMAIL_ADDRESS", f"it is not set, though {name} is")
+    try:
+        return tuple(MailboxAddress.from_url(url) for url in urls)
+    except ValueError as error:
+        raise _wrong(name, str(error)) from None
 
 
 def _by_choice(text: Callable[[str], str]) -> bool:

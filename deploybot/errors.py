@@ -129,6 +129,10 @@ class DeliveryError(OperatorError):
         self.retry_after = retry_after
 
 
+class KeyLookupError(OperatorError):
+    """No name server said which key a domain signs its mails with; the sentence is for its sender."""
+
+
 class TamperedError(OperatorError):
     """A stored event does not verify; nobody may act on the thread."""
 

@@ -292,6 +292,16 @@ class AnswerRefused(Inbound):
     """Where to tell them: a Slack user id or a mail address."""
 
 
+class MailBounced(Inbound):
+    """A mail of the bot did not reach its reader; until then, they are asked by other ways."""
+
+    kind: Literal["mail_bounced"] = "mail_bounced"
+    person: str
+    """Whose mail it was: a known person, or a stranger as mail knows them."""
+    address: str
+    until: AwareDatetime
+
+
 # -- deploys -----------------------------------------------------------------------
 
 
@@ -502,6 +512,7 @@ Event = Annotated[
     | ApprovalExpired
     | ApprovalSuperseded
     | AnswerRefused
+    | MailBounced
     | DeployStarted
     | DeploySucceeded
     | DeployFailed

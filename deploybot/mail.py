@@ -36,6 +36,8 @@ class MailSettings:
     authserv_id: str
     secret: SecretKey
     environments: frozenset[str] | None
+    dkim: bool = False
+    """Whether signatures of senders' domains are checked, where our own server said nothing."""
     max_bytes: int = 1_000_000
     max_parts: int = 100
 
@@ -90,6 +92,12 @@ def message_id(settings: MailSettings, *parts: str) -> str:
 def question_key(question_id: str, reader: str) -> str:
     """Return what names the mail in which a question was put to one person."""
     return f"question:{question_id}@{reader}"
+
+
+def message_ids_in(settings: MailSettings, raw: bytes) -> tuple[str, ...]:
+    """Return the Message-IDs of the bot's own mails that a text names, each once."""
+    wanted = rf"<[0-9a-f]{{32}}@{re.escape(settings.domain)}>".encode()
+    return tuple(dict.fromkeys(found.decode() for found in re.findall(wanted, raw)))
 
 
 def message_alias(message: str, sender: str = "") -> str:

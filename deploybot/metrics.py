@@ -125,6 +125,8 @@ SLACK_ACK = _histogram(
     "slack_ack", _QUICK, "From a Slack request to its answer; Slack waits for three seconds."
 )
 
+MAILS = _counter("mails", "Mails taken from mailboxes, by what became of them.", "outcome")
+
 # -- looked at when asked ----------------------------------------------------------
 
 INFO = _gauge("info", "1, by the version that answers.", "version")
@@ -140,6 +142,7 @@ QUEUE = _gauge("queue_jobs", "Wake-ups that wait in a queue.", "queue")
 QUEUE_AGE = _gauge("queue_oldest_seconds", "How long the first of a queue has waited.", "queue")
 WORKERS = _gauge("workers", "Living workers, by the queue they serve.", "queue")
 CLOCK_AGE = _gauge("clock_seconds", "Since the clock last ticked; absent when it never did.")
+MAILBOX_AGE = _gauge("mailbox_seconds", "Since a mailbox was last looked at.", "mailbox")
 BUDGET_USED = _gauge("budget_used", "What models have used of a budget.", "period", "of")
 BUDGET = _gauge("budget", "The budgets that are set.", "period", "of")
 

@@ -41,6 +41,7 @@ from deploybot.events import (
     HoldPlaced,
     HoldReleased,
     LinedUp,
+    MailBounced,
     Message,
     Paused,
     PlansShown,
@@ -55,7 +56,18 @@ from deploybot.events import (
     TestsPassed,
     TurnCame,
 )
-from deploybot.telling import Asked, Card, CardState, Opening, Private, Said, Shown, Telling
+from deploybot.telling import (
+    CODE_MISUSED,
+    QUARANTINED,
+    Asked,
+    Card,
+    CardState,
+    Opening,
+    Private,
+    Said,
+    Shown,
+    Telling,
+)
 from deploybot.thread import Thread
 from deploybot.votes import is_met
 
@@ -173,8 +185,18 @@ def _about_the_thread(reel: _Reel, seq: int, event: Event) -> None:  # noqa: C90
             asked = reel.told.get(f"question:{question_id}")
             if isinstance(asked, Asked):
                 reel.tell(replace(asked, answer=answer, by=event.by))
+        case AnswerRefused(reason_code=code) if code == QUARANTINED:
+            _put_aside(reel, event.text)
         case AnswerRefused(channel=channel, address=address, text=text):
+            if event.reason_code == CODE_MISUSED:
+                reel.tell(Said(key, MISUSED, "warning"))
             reel.tell(Private(f"refused:{seq}", channel, address, event.by, text))
+        case MailBounced(person=person, address=address, until=until):
+            text = (
+                f"{person} does not get mail: a mail to {address} came back. No more is sent there "
+                f"until {until:%Y-%m-%d %H:%M} UTC; please answer here, or on the thread's page."
+            )
+            reel.tell(Said(key, text, "warning", mention=(person,), by=person))
         case Slept(until=until, reason=reason):
             reel.tell(Said(key, f"Waiting until {until:%H:%M} UTC: {reason}"))
         case Paused():
@@ -197,6 +219,26 @@ def _about_the_thread(reel: _Reel, seq: int, event: Event) -> None:  # noqa: C90
             reel.pass_on(Said(key, message))
         case _:
             pass
+
+
+MISUSED = (
+    "A mail with somebody's reply code came from somebody else, or could not be shown to be theirs. "
+    "It was refused: nothing was approved, and the code no longer counts. Its owner was told."
+)
+NOTES = 5
+"""So many of a day's unreadable mails are named; nobody's channel is flooded by mail."""
+
+
+def _put_aside(reel: _Reel, note: str) -> None:
+    """Tell of mails that could not be read, in one message a day."""
+    text = "could not read a mail\nNobody's words were lost that could be read; look at these:"
+    opening = reel.told.get("opening")
+    before = opening.lines if isinstance(opening, Opening) else ()
+    lines = (
+        *before[:NOTES],
+        note if len(before) < NOTES else "There are more on this thread's page.",
+    )
+    reel.tell(Opening("opening", text, lines=lines, by="deploybot"))
 
 
 def _heard(reel: _Reel, seq: int, event: Message) -> None:

@@ -157,6 +157,28 @@ class Store(Protocol):
         """Note that everything up to this length was told."""
 
 
+class MailNotes(Protocol):
+    """What all processes remember of mail for a while, apart from any thread."""
+
+    def mark_bad(self, address: str, seconds: float) -> None:
+        """Remember that mail does not reach this address."""
+
+    def is_bad(self, address: str) -> bool:
+        """Tell whether mail did not reach this address a while ago."""
+
+    def note_helped(self, address: str, seconds: float) -> None:
+        """Remember that this address was told what to do."""
+
+    def was_helped(self, address: str) -> bool:
+        """Tell whether this address was told what to do a while ago."""
+
+    def note_taken(self, mail: str) -> None:
+        """Remember for as long as deliveries are told apart that this mail of a mailbox was taken."""
+
+    def was_taken(self, mail: str) -> bool:
+        """Tell whether this mail of a mailbox was taken."""
+
+
 @dataclass(frozen=True)
 class Prompt:
     """What one model call is made of."""

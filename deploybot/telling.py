@@ -15,6 +15,11 @@ from deploybot.events import QuestionAsked
 from deploybot.thread import Thread
 from deploybot.votes import is_met
 
+CODE_MISUSED = "code_misused"
+"""Reason code of a reply code that came from somebody else; it ends the code."""
+QUARANTINED = "quarantined"
+"""Reason code of a mail that could not be read; nobody can be told privately."""
+
 
 class CardState(StrEnum):
     """Where one approval request stands, as people see it."""

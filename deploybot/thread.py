@@ -45,6 +45,7 @@ from deploybot.events import (
     HoldReleased,
     Inbound,
     LinedUp,
+    MailBounced,
     Paused,
     PlansShown,
     QuestionAsked,
@@ -162,7 +163,7 @@ TRANSITIONS: dict[Status, dict[type[Fact], Status]] = {
 }
 """Status → event → the status that follows. What is not here cannot happen."""
 
-ANYWHERE: tuple[type[Fact], ...] = (AnswerRefused, ForkMade)
+ANYWHERE: tuple[type[Fact], ...] = (AnswerRefused, ForkMade, MailBounced)
 """Events that may happen at any time and change nothing."""
 
 for _ways_on in TRANSITIONS.values():

@@ -15,6 +15,7 @@ from rq.queue import Queue
 from rq.utils import utcparse
 from rq.worker_registration import WORKERS_BY_QUEUE_KEY
 
+from deploybot.mail_notes import MAILBOXES
 from deploybot.models.spending import ACCOUNTS
 from deploybot.models.tally import key_of
 from deploybot.operations import HOLDS, OPERATIONS
@@ -53,6 +54,8 @@ class Vitals:
     holds: int
     listens: bool = False
     """Whether a process is connected to Slack by Socket Mode."""
+    mailboxes: Mapping[str, float] = field(default_factory=dict)
+    """Mailbox → since it was last looked at."""
     spent: Mapping[tuple[str, str], int] = field(default_factory=dict)
     """("hour" or "day", "calls" or "tokens") → what models have used."""
 
@@ -66,6 +69,7 @@ def look(connection: redis.Redis) -> Vitals:
         pipe.hlen(OPERATIONS)
         pipe.hlen(HOLDS)
         pipe.exists(LISTENING)
+        pipe.hgetall(MAILBOXES)
         pipe.mget([key_of(f"{of}:{period}") for period, of in budgets])
         for status in Status:
             pipe.zcard(status_key(status))
@@ -75,7 +79,7 @@ def look(connection: redis.Redis) -> Vitals:
             pipe.llen(key)
             pipe.lindex(key, 0)
             pipe.smembers(WORKERS_BY_QUEUE_KEY % name)
-        (seconds, micros), seen, running, holds, listens, spent, *rest = pipe.execute()
+        (seconds, micros), seen, running, holds, listens, mailboxes, spent, *rest = pipe.execute()
     now = seconds + micros / _MICROSECONDS
     statuses, queues = rest[: 2 * len(Status)], rest[2 * len(Status) :]
     first = {
@@ -91,6 +95,7 @@ def look(connection: redis.Redis) -> Vitals:
         running=running,
         holds=holds,
         listens=bool(listens),
+        mailboxes={name.decode(): max(now - float(at), 0.0) for name, at in mailboxes.items()},
         spent={budget: int(used or 0) for budget, used in zip(budgets, spent, strict=True)},
     )
 

@@ -41,6 +41,7 @@ from deploybot.events import (
     HoldPlaced,
     HoldReleased,
     LinedUp,
+    MailBounced,
     Paused,
     PlansShown,
     QuestionAsked,
@@ -152,6 +153,10 @@ def _decided(event: Event) -> Words | None:  # noqa: PLR0911 - a case an event
             return Words("what was shown has changed; nothing ran", "", changed)
         case AnswerRefused(reason_code=code, text=text):
             return Words(f"was told no ({code})", text)
+        case MailBounced(address=address, until=until):
+            return Words(
+                f"a mail to {address} came back; none goes there until {until:%Y-%m-%d %H:%M} UTC"
+            )
         case _:
             return None
 

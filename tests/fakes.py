@@ -384,3 +384,30 @@ def plain_prompt(thread: Any) -> Prompt:
     return Prompt(
         agent=thread.standing.agent, system="", text="", schema={}, digest="0" * 12, thread=thread
     )
+
+
+@dataclass
+class FakeMailNotes:
+    """What is remembered of mail, for good."""
+
+    bad: set[str] = field(default_factory=set)
+    helped: set[str] = field(default_factory=set)
+    taken: set[str] = field(default_factory=set)
+
+    def mark_bad(self, address: str, seconds: float) -> None:
+        self.bad.add(address.casefold())
+
+    def is_bad(self, address: str) -> bool:
+        return address.casefold() in self.bad
+
+    def note_helped(self, address: str, seconds: float) -> None:
+        self.helped.add(address.casefold())
+
+    def was_helped(self, address: str) -> bool:
+        return address.casefold() in self.helped
+
+    def note_taken(self, mail: str) -> None:
+        self.taken.add(mail)
+
+    def was_taken(self, mail: str) -> bool:
+        return mail in self.taken

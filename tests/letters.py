@@ -4,13 +4,17 @@ from dataclasses import dataclass, field
 from email.message import EmailMessage
 from typing import Any
 
-from fakes import PEOPLE
+from fakes import PEOPLE, FakeMailNotes
 from story import Story
 
 from deploybot.approvals import ApprovalRequest
 from deploybot.events import EmailReceived
 from deploybot.inbound.email import Mail, Quarantined, Unwanted, read
+from deploybot.inbound.email_bounces import Bounced
+from deploybot.inbound.email_dkim import LookUp
 from deploybot.inbound.email_intake import MailDesk, Taken
+from deploybot.inbound.email_returns import Returns
+from deploybot.inbound.email_room import MailRoom
 from deploybot.mail import MailSettings, code_alias, reply_code
 from deploybot.next_step import Deploy
 
@@ -90,7 +94,7 @@ class Correspondence:
         assert isinstance(mail, Mail), mail
         return self.desk.take(mail, self.story.clock.now())
 
-    def refused(self, raw: bytes) -> Unwanted | Quarantined:
+    def refused(self, raw: bytes) -> Unwanted | Bounced | Quarantined:
         mail = read(raw, self.settings)
         assert not isinstance(mail, Mail), mail
         return mail
@@ -98,6 +102,18 @@ class Correspondence:
     def mails_in(self, thread: str) -> list[EmailReceived]:
         events = self.story.store.load(thread).events
         return [event for event in events if isinstance(event, EmailReceived)]
+
+
+def no_keys(name: str) -> bytes | None:
+    """Look up a key where no domain has one."""
+    return None
+
+
+def room_of(story: Story, settings: MailSettings = MAIL, look_up: LookUp = no_keys) -> MailRoom:
+    """Return where the mails of a story come in."""
+    desk = MailDesk(story.inbox, story.store, PEOPLE, settings)
+    returns = Returns(story.inbox, story.store, PEOPLE, FakeMailNotes())
+    return MailRoom(desk, returns, settings, look_up)
 
 
 def parsed(message: EmailMessage, kind: str) -> str:

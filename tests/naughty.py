@@ -115,6 +115,9 @@ _OWN: dict[str, Callable[[Random], Any]] = {
     "position": lambda chance: chance.randrange(1, 9),
     "start_at": lambda chance: chance.choice((None, NOON)),
     "hold": _hold,
+    "number": lambda chance: chance.randrange(1, 9),
+    "stands_for": lambda chance: (),
+    "to": lambda chance: (text(chance),),
 }
 """Fields of a type of their own."""
 

@@ -7,7 +7,7 @@ from typing import Any
 import redis
 from fakes import PEOPLE
 from fastapi import FastAPI
-from letters import MAIL
+from letters import room_of
 from starlette.testclient import TestClient
 from story import Story
 
@@ -60,7 +60,7 @@ class Office:
             callers=Callers(TOKENS),
             github_secrets=(GITHUB_SECRET,),
             email_secrets=(EMAIL_SECRET,),
-            mail=MAIL,
+            mail_room=room_of(story),
         )
 
     def app(self, **changes: Any) -> FastAPI:

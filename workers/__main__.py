@@ -32,6 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="one process each; a queue named twice gets two; all of them when left out",
     )
     parser.add_argument("--no-clock", action="store_true", help="wake nobody: another host does")
+    parser.add_argument(
+        "--no-mailboxes", action="store_true", help="read no mail: another host does"
+    )
     options = parser.parse_args(arguments)
     logs.configure()
     try:
@@ -40,7 +43,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         logs.keep_secret(Redactor(secrets_in(settings)))
         connection = client(redis_url(settings))
         problems = require_safe(connection, allow_unsafe=settings.allow_unsafe_redis)
-        pool = pool_settings(settings, options.queues, with_clock=not options.no_clock)
+        pool = pool_settings(
+            settings,
+            options.queues,
+            with_clock=not options.no_clock,
+            with_mailboxes=not options.no_mailboxes,
+        )
     except ConfigError as error:
         sys.stderr.write(f"{error}\n")
         return 2
@@ -50,7 +58,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def pool_settings(
-    settings: Settings, queues: Sequence[str] | None = None, *, with_clock: bool = True
+    settings: Settings,
+    queues: Sequence[str] | None = None,
+    *,
+    with_clock: bool = True,
+    with_mailboxes: bool = True,
 ) -> PoolSettings:
     """Return what the settings ask for: by default every queue, with as many operations as set.
 
@@ -64,6 +76,7 @@ def pool_settings(
         queues=queues or everything,
         preload=(*PRELOADED, MODELS_CLIENT) if asks_models else PRELOADED,
         with_clock=with_clock,
+        mailboxes=len(settings.mailboxes) if with_mailboxes else 0,
         clock=ClockSettings(
             tick_seconds=min(1.0, settings.sweep_seconds), sweep_seconds=settings.sweep_seconds
         ),

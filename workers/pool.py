@@ -1,4 +1,4 @@
-"""Keeps one process per queue and the clock running, and ends them in order; the processes' work is elsewhere."""
+"""Keeps one process per queue, one per mailbox and the clock running, and ends them in order; the processes' work is elsewhere."""
 
 import functools
 import gc
@@ -42,6 +42,8 @@ class PoolSettings:
     url: str
     queues: Sequence[str] = tuple(QUEUES.values())
     with_clock: bool = True
+    mailboxes: int = 0
+    """How many mailboxes are read, each by a process of its own."""
     worker: WorkerSettings = field(default_factory=WorkerSettings)
     clock: ClockSettings = field(default_factory=ClockSettings)
     preload: Sequence[str] = PRELOADED
@@ -79,6 +81,8 @@ class Pool:
             self._children.append(_Child(CLOCK, self._tick))
         if settings.listener:
             self._children.append(_Child(LISTENER, self._listen))
+        for index in range(settings.mailboxes):
+            self._children.append(_Child(f"mailbox {index + 1}", functools.partial(_read, index)))
         self._stopping = False
 
     def run(self) -> int:
@@ -199,6 +203,11 @@ def _until_told() -> threading.Event:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     return stop
+
+
+def _read(index: int) -> None:
+    """Read a mailbox; only the process that does needs to know how."""
+    importlib.import_module("workers.mailboxes").read(index)
 
 
 @contextmanager

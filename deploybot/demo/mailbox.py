@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from deploybot.inbound.email import sign
+from deploybot.inbound.email_delivery import sign
 
 LOCALHOST = "127.0.0.1"
 LIMIT = 1_000_000

@@ -4,24 +4,20 @@ Pure: bytes in, a `Mail` or the reason why there is none out. Nothing here raise
 """
 
 import hashlib
-import hmac
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from email import policy
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.parser import BytesParser
 from typing import Protocol, runtime_checkable
 
-from deploybot.errors import InboundError
-from deploybot.inbound.email_authentication import LONGEST, passes_dmarc
+from deploybot.inbound.email_authentication import LONGEST
 from deploybot.inbound.email_body import text_of
+from deploybot.inbound.email_bounces import Bounced, bounced
+from deploybot.inbound.email_vouching import Checking, vouched
 from deploybot.mail import MailSettings, visible
 
-WINDOW = 300
-"""Seconds that a signed delivery stays good."""
 TEXT = 20_000
 """Characters of a mail's text that are kept; the rest is cut off."""
 ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
@@ -30,6 +26,8 @@ ADDRESS = rf"{ATOM}(?:\.{ATOM})*@{HOST}(?:\.{HOST})+"
 FROM = re.compile(
     rf'(?:(?:"(?:[^"\\\r\n]|\\[\x20-\x7e])*"|[^"<>@,;:()\\]*)\s*<({ADDRESS})>|({ADDRESS}))'
 )
+OWN = "the bot's own mail"
+RECIPIENTS = ("to", "cc", "delivered-to", "x-original-to", "envelope-to")
 MESSAGE_ID = re.compile(r"<[^<>\s]{1,250}>")
 
 
@@ -49,11 +47,14 @@ class Mail:
     codes: tuple[str, ...]
     digest: str
     """SHA-256 of the mail as it came, in hex."""
+    unsure: str = ""
+    """Why nobody could tell whether it is genuine, in a sentence; "" when that was told."""
 
     @property
     def semantic(self) -> str:
         """Return what makes this the same mail, however often and by whichever way it comes."""
-        parts = (self.address, self.message_id, self.subject, self.body)
+        words = [line.rstrip() for line in self.body.strip().splitlines()]
+        parts = (self.address, self.message_id, self.subject, words)
         return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
@@ -71,54 +72,36 @@ class Quarantined:
     reason: str
     digest: str
     size: int
+    about: str = ""
+    """What its headers say it is, on one line: for whoever looks for it."""
 
 
-def sign(secret: str, timestamp: int, body: bytes) -> dict[str, str]:
-    """Return the headers with which a mail server hands in a message; `timestamp` in seconds."""
-    return {
-        "X-Deploybot-Timestamp": str(timestamp),
-        "X-Deploybot-Signature": f"sha256={_signature(secret, str(timestamp), body)}",
-    }
+def read(
+    raw: bytes, settings: MailSettings, checking: Checking | None = None
+) -> Mail | Unwanted | Bounced | Quarantined:
+    """Return what arrived; whatever cannot be read for certain is quarantined with the reason.
 
-
-def verify(
-    secrets: Sequence[str], body: bytes, headers: Sequence[tuple[str, str]], now: datetime
-) -> None:
-    """Refuse what none of the secrets signed within the last five minutes (InboundError, 401)."""
-    stamps = [value for name, value in headers if name.casefold() == "x-deploybot-timestamp"]
-    claims = [value for name, value in headers if name.casefold() == "x-deploybot-signature"]
-    if len(stamps) != 1 or not re.fullmatch(r"[0-9]{1,12}", stamps[0], re.ASCII):
-        raise InboundError("X-Deploybot-Timestamp is missing or no number; nothing was stored.")
-    if len(claims) != 1 or not re.fullmatch(r"sha256=[0-9a-f]{64}", claims[0]):
-        raise InboundError("X-Deploybot-Signature is missing or garbled; nothing was stored.")
-    age = abs(now.timestamp() - int(stamps[0]))
-    if age > WINDOW:
-        raise InboundError(
-            f"The delivery is {age:.0f} s old, more than {WINDOW} s; nothing was stored. "
-            "Compare the clocks of the two servers."
-        )
-    claimed = claims[0].removeprefix("sha256=")
-    genuine = [
-        hmac.compare_digest(_signature(secret, stamps[0], body), claimed)
-        for secret in secrets
-        if secret
-    ]
-    if not any(genuine):
-        raise InboundError(
-            "The signature does not fit the message; nothing was stored. "
-            "Both sides need the same DEPLOYBOT_EMAIL_SECRET."
-        )
-
-
-def read(raw: bytes, settings: MailSettings) -> Mail | Unwanted | Quarantined:
-    """Return what arrived; whatever cannot be read for certain is quarantined with the reason."""
+    Without `checking`, only the word of our own mail server shows that a mail is genuine.
+    """
     try:
-        return _read(raw, settings)
+        return _read(raw, settings, checking)
     except _UnreadableError as error:
         reason = str(error)
     except Exception as error:  # noqa: BLE001 - the parser has no closed list of its errors
         reason = f"the mail cannot be parsed ({type(error).__name__})"
-    return Quarantined(reason, hashlib.sha256(raw).hexdigest(), len(raw))
+    return quarantined(raw, reason)
+
+
+def quarantined(raw: bytes, reason: str) -> Quarantined:
+    """Return the note of a mail that nobody could read or handle."""
+    return Quarantined(reason, hashlib.sha256(raw).hexdigest(), len(raw), about(raw))
+
+
+def about(raw: bytes) -> str:
+    """Return what the headers say that a mail is, cut short: these are a sender's own words."""
+    top = re.split(rb"\r?\n\r?\n", raw[:LONGEST], maxsplit=1)[0].decode("utf-8", "replace")
+    lines = re.findall(r"(?im)^(?:from|to|date|subject|message-id):[^\r\n]*", top)[:5]
+    return "; ".join(_line(line)[:120] for line in lines)
 
 
 @runtime_checkable
@@ -133,7 +116,9 @@ class _UnreadableError(Exception):
     """Why a mail goes into quarantine."""
 
 
-def _read(raw: bytes, settings: MailSettings) -> Mail | Unwanted:
+def _read(
+    raw: bytes, settings: MailSettings, checking: Checking | None
+) -> Mail | Unwanted | Bounced:
     if len(raw) > settings.max_bytes:
         raise _UnreadableError(f"larger than {settings.max_bytes} bytes")
     if len(re.findall(rb"(?i)content-type", raw)) > 2 * settings.max_parts:
@@ -142,28 +127,36 @@ def _read(raw: bytes, settings: MailSettings) -> Mail | Unwanted:
     if sum(1 for _ in message.walk()) > settings.max_parts:
         raise _UnreadableError(f"more than {settings.max_parts} parts")
     headers = [(name.casefold(), str(value)) for name, value in message.raw_items()]
-    if unwanted := _unwanted(headers, settings):
+    unwanted = _unwanted(headers, settings)
+    if unwanted != OWN and (came_back := bounced(raw, settings)):
+        return came_back
+    if unwanted:
         return Unwanted(unwanted)
     address, name = _sender(message, headers)
     if address == settings.address.casefold() or settings.codes_in(address):
-        return Unwanted("the bot's own mail")
+        return Unwanted(OWN)
     if address.partition("@")[0] in ("mailer-daemon", "postmaster"):
         return Unwanted("a bounce")
-    recipients = ("to", "cc", "delivered-to", "x-original-to", "envelope-to")
-    codes = [code for header in _all(headers, *recipients) for code in settings.codes_in(header)]
-    results = _all(headers, "authentication-results")
-    domain = address.rpartition("@")[2]
+    codes = tuple(
+        (header, code)
+        for header in RECIPIENTS
+        for value in _all(headers, header)
+        for code in settings.codes_in(value)
+    )
+    coded = frozenset(header for header, _ in codes)
+    genuine = vouched(raw, headers, address, settings, checking, coded)
     return Mail(
         address=address,
         name=name,
-        verified=passes_dmarc(results, settings.authserv_id, domain),
+        verified=genuine.verified,
+        unsure=genuine.unsure,
         subject=_line(str(message.get("subject", "")))[:300],
         body=visible(text_of(message))[:TEXT],
         message_id=next(iter(_ids(headers, "message-id")), ""),
         references=tuple(
             dict.fromkeys((*_ids(headers, "in-reply-to"), *reversed(_ids(headers, "references"))))
         ),
-        codes=tuple(dict.fromkeys(codes)),
+        codes=tuple(dict.fromkeys(code for header, code in codes if genuine.covers(header))),
         digest=hashlib.sha256(raw).hexdigest(),
     )
 
@@ -192,7 +185,7 @@ def _unwanted(headers: list[tuple[str, str]], settings: MailSettings) -> str:
         name: [value.strip().casefold() for value in _all(headers, name)] for name, _ in headers
     }
     if any(settings.list_id in value for value in values.get("list-id", [])):
-        return "the bot's own mail"
+        return OWN
     if "" in values.get("return-path", []) or "<>" in values.get("return-path", []):
         return "a bounce: it has no sender"
     if any(value.partition(";")[0].strip() != "no" for value in values.get("auto-submitted", [])):
@@ -218,7 +211,3 @@ def _ids(headers: list[tuple[str, str]], name: str) -> list[str]:
 
 def _line(text: str) -> str:
     return " ".join(visible(text).split())
-
-
-def _signature(secret: str, timestamp: str, body: bytes) -> str:
-    return hmac.digest(secret.encode(), timestamp.encode() + b"." + body, "sha256").hex()

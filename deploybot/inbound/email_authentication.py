@@ -38,6 +38,14 @@ def passes_dmarc(headers: Sequence[str], authserv_id: str, domain: str) -> bool:
     return False
 
 
+def has_spoken(headers: Sequence[str], authserv_id: str) -> bool:
+    """Tell whether any of these headers bears the name of our own server."""
+    names = (_parsed(header)[0] for header in headers)
+    return bool(authserv_id) and any(
+        name is not None and name.casefold() == authserv_id.casefold() for name in names
+    )
+
+
 _Result = tuple[str, str, list[tuple[str, str]]]
 
 

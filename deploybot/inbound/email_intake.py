@@ -4,7 +4,7 @@ No I/O of its own: the store and the inbox are given. Reading the mail is `email
 mean `email_reply`'s, and whether an answer counts the inbox's.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from deploybot.events import AnswerRefused, EmailReceived
@@ -19,12 +19,13 @@ from deploybot.inbound.email_place import (
 from deploybot.inbound.email_reading import written
 from deploybot.inbound.email_refusals import (
     CONFIRM_ELSEWHERE,
-    MISUSED,
     NOT_AN_ANSWER,
     NOT_BY_MAIL,
+    READ_AS_WORDS,
     REVOKED,
     STOLEN,
     UNREADABLE,
+    UNSURE,
 )
 from deploybot.inbound.email_reply import (
     Approve,
@@ -39,6 +40,7 @@ from deploybot.inbox import Answer, Inbox
 from deploybot.mail import MailSettings, message_alias, unverified
 from deploybot.ports import People, Store
 from deploybot.questions import choices_of, read_answer
+from deploybot.telling import CODE_MISUSED, QUARANTINED
 from deploybot.thread import Status, Thread, thread_id_for
 
 NO_CODE = ("no_code", NOT_AN_ANSWER)
@@ -52,6 +54,8 @@ class Taken:
 
     thread: str
     outcome: str
+    put_aside: bool = False
+    """Whether it could not be read, so that a person must look at it."""
 
 
 @dataclass(frozen=True)
@@ -94,14 +98,14 @@ class MailDesk:
         """Keep a note of a mail that cannot be read: its size and hash, and why."""
         text = (
             f"A mail of {mail.size} bytes (SHA-256 {mail.digest}) was not read: {mail.reason}. "
-            "Nothing was done with it."
-        )
+            f"Nothing was done with it. {mail.about}"
+        ).strip()
         event = AnswerRefused(
             at=now,
             by="email:unknown",
             delivery=f"email:raw:{mail.digest}",
             request_id="",
-            reason_code="quarantined",
+            reason_code=QUARANTINED,
             text=text,
             channel="email",
         )
@@ -110,12 +114,13 @@ class MailDesk:
             event,
             dedupe=(event.delivery,),
         )
-        return Taken(thread.id, f"quarantined: {mail.reason}")
+        return Taken(thread.id, f"{QUARANTINED}: {mail.reason}", put_aside=True)
 
     def _opened(self, mail: Mail, now: datetime) -> _Letter:
         by = self.people.by_email(mail.address) if mail.verified else unverified(mail.address)
         # what nobody vouches for must never take the place of a genuine mail that comes later
-        key = f"email:msg:{mail.semantic}" if mail.verified else f"email:raw:{mail.digest}"
+        told_apart = mail.digest if mail.codes or not mail.message_id else mail.semantic
+        key = f"email:msg:{mail.semantic}" if mail.verified else f"email:anybody:{told_apart}"
         says = meaning(mail.body)
         begins = not mail.codes and not mail.references
         if isinstance(says, Nothing) and begins and not mail.body.strip() and mail.subject:
@@ -129,14 +134,26 @@ class MailDesk:
         if letter.by != held.person:
             if stolen:
                 return Taken(thread, "ignored: the code no longer counts")
-            text = STOLEN.format(address=letter.mail.address)
             address = owner.email if owner else ""
-            return self._refused(letter, thread, request.id, (MISUSED, text), address=address)
+            why = (CODE_MISUSED, STOLEN.format(address=letter.mail.address))
+            if letter.mail.unsure and self.people.by_email(letter.mail.address) == held.person:
+                why = ("unsure", UNSURE.format(why=letter.mail.unsure))
+            return self._refused(letter, thread, request.id, why, address=address)
         if isinstance(says, Words):
-            return self._heard(letter, thread)
+            return self._heard_with_code(letter, held)
         if stolen:
             return self._refused(letter, thread, request.id, ("code_revoked", REVOKED))
         return self._decided(letter, held, says)
+
+    def _heard_with_code(self, letter: _Letter, held: Held) -> Taken:
+        """Hear words that came where an answer was asked for, and say so to whoever wrote them."""
+        standing = held.thread.standing
+        was_asked = standing.status is Status.AWAITING_APPROVAL and standing.request == held.request
+        taken = self._heard(letter, held.thread.id)
+        if was_asked:
+            told = replace(letter, key=f"{letter.key}:told")
+            self._refused(told, held.thread.id, held.request.id, ("read_as_words", READ_AS_WORDS))
+        return taken
 
     def _decided(
         self, letter: _Letter, held: Held, says: Approve | Deny | Misplaced | Nothing

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from deploybot.approvals import ApprovalRequest
 from deploybot.events import AnswerRefused, ApprovalRequested, EmailReceived, QuestionAsked
 from deploybot.inbound.email import Mail
-from deploybot.inbound.email_refusals import MISUSED
 from deploybot.mail import (
     MailSettings,
     code_alias,
@@ -20,6 +19,7 @@ from deploybot.mail import (
     reply_code,
 )
 from deploybot.ports import People, Store
+from deploybot.telling import CODE_MISUSED
 from deploybot.thread import Thread
 
 CODES = 5
@@ -48,7 +48,7 @@ def was_stolen(held: Held, address: str) -> bool:
     """Tell whether somebody else has used this code before; `address` is its owner's."""
     return any(
         isinstance(event, AnswerRefused)
-        and event.reason_code == MISUSED
+        and event.reason_code == CODE_MISUSED
         and (event.request_id, event.address) == (held.request.id, address)
         for event in held.thread.events
     )

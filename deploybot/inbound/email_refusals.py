@@ -1,8 +1,5 @@
 """Why a mail does not count as an answer, in words for its sender; deciding that is `email_intake`'s."""
 
-MISUSED = "code_misused"
-"""Reason code of a reply code that came from somebody else; it ends the code."""
-
 HOW = (
     "To answer a request, reply to the mail that asks you, from your own address, with nothing but "
     "approve on the first line, or deny and why."
@@ -11,6 +8,15 @@ NOT_AN_ANSWER = f"Your mail was not taken as an answer, so nothing was approved 
 UNREADABLE = (
     "Your reply has no answer above the quoted text, so nothing was approved or deployed. "
     "Reply again with approve, or deny and why, on the first line."
+)
+READ_AS_WORDS = (
+    "Your reply was read as words and not as an answer: it went to the agent, and nothing was "
+    "approved or deployed. To refuse, begin a reply with deny and why; to approve, with nothing but "
+    "approve on its first line."
+)
+UNSURE = (
+    "{why} So your reply with the code did not count, nothing was approved, and the code is still "
+    "good. Reply again in a few minutes, or answer in Slack or over the API."
 )
 REVOKED = (
     "Somebody else has used your reply code, so it no longer counts; nothing was approved. "

@@ -6,14 +6,15 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
 from deploybot.errors import DeliveryError
+from deploybot.events import AnswerRefused
 from deploybot.mail import MailSettings, code_alias, message_alias
 from deploybot.outbound.email_content import Letter
 from deploybot.outbound.email_letters import letters
 from deploybot.outbound.email_patience import late_key, put_off
 from deploybot.outbound.email_rendering import message
 from deploybot.outbound.smtp import Connection, SmtpSettings, connection
-from deploybot.ports import People
-from deploybot.telling import Private, Telling
+from deploybot.ports import MailNotes, People
+from deploybot.telling import CODE_MISUSED, Private, Telling
 from deploybot.thread import Thread
 
 logger = logging.getLogger(__name__)
@@ -26,6 +27,7 @@ class EmailChannel:
     """Sends mails over SMTP.
 
     `alias` lets a name find a thread (`Store.name`); `url_of` gives the address of a thread's page.
+    `came_back` is told thread, address and Message-ID of a mail that was refused for good.
     """
 
     name = "email"
@@ -39,6 +41,8 @@ class EmailChannel:
         url_of: Callable[[str], str],
         alias: Callable[[str, str], None],
         now: Callable[[], datetime],
+        notes: MailNotes | None = None,
+        came_back: Callable[[str, str, str], None] = lambda *_: None,
     ) -> None:
         self._smtp = smtp
         self._settings = settings
@@ -46,6 +50,8 @@ class EmailChannel:
         self._url_of = url_of
         self._alias = alias
         self._now = now
+        self._notes = notes
+        self._came_back = came_back
 
     def deliver(
         self,
@@ -70,8 +76,9 @@ class EmailChannel:
                 address = letter.reader.address
                 if address in waiting:
                     continue  # what comes later must not come first
-                if letter.key in private and address in told:
-                    note(letter.key, self._noted(letter, "told lately"))
+                is_private = letter.key in private
+                if why_not := self._why_not(thread, letter, told, is_private=is_private):
+                    note(letter.key, self._noted(letter, why_not))
                     continue
                 state = "sent"
                 try:
@@ -85,14 +92,33 @@ class EmailChannel:
                         note(late_key(letter), late.noted)
                         continue
                     refused, state = error, "refused"
-                    logger.warning("mail refused", extra={"action": "mail", "thread_id": thread.id})
-                if letter.key in private:
-                    told.add(address)
-                note(letter.key, self._noted(letter, state, private=letter.key in private))
+                told |= {address} if is_private else set()
+                self._after(thread, letter, state)
+                note(letter.key, self._noted(letter, state, private=is_private))
         if waiting:
             raise min(waiting.values(), key=lambda one: one.retry_after or 0)
         if refused:
             raise refused
+
+    def _why_not(self, thread: Thread, letter: Letter, told: set[str], *, is_private: bool) -> str:
+        """Return why this letter is not sent at all, or nothing."""
+        address = letter.reader.address
+        if self._notes and self._notes.is_bad(address):
+            return "bad address"
+        if not is_private or _refusal(thread, letter) == CODE_MISUSED:
+            return ""
+        helped = self._notes and _is_help(thread, letter) and self._notes.was_helped(address)
+        if address in told or helped:
+            return "told lately"
+        return ""
+
+    def _after(self, thread: Thread, letter: Letter, state: str) -> None:
+        """Remember whom no mail reaches, and who was told what to do."""
+        if state == "refused":
+            logger.warning("mail refused", extra={"action": "mail", "thread_id": thread.id})
+            self._came_back(thread.id, letter.reader.address, letter.message_id)
+        elif self._notes and _is_help(thread, letter):
+            self._notes.note_helped(letter.reader.address, HELP_AGAIN.total_seconds())
 
     def _send(self, server: Connection, thread: Thread, letter: Letter) -> None:
         """Send one mail; whoever replies to it, however fast, is understood."""
@@ -110,7 +136,20 @@ class EmailChannel:
 
     def _noted(self, letter: Letter, state: str, *, private: bool = False) -> str:
         noted = {"id": letter.message_id, "at": self._now().isoformat(), "state": state}
+        noted["to"] = letter.reader.address
         return json.dumps(noted | ({"private": letter.reader.address} if private else {}))
+
+
+def _refusal(thread: Thread, letter: Letter) -> str:
+    """Return the reason code of the refusal that a letter tells, "" for other letters."""
+    kind, _, seq = letter.key.partition(":")
+    event = thread.events[int(seq) - 1] if kind == "refused" and seq.isdigit() else None
+    return event.reason_code if isinstance(event, AnswerRefused) else ""
+
+
+def _is_help(thread: Thread, letter: Letter) -> bool:
+    """Tell whether a letter says what to do to somebody who answered nothing that they were asked."""
+    return _refusal(thread, letter) == "no_code"
 
 
 def _told_lately(sent: Mapping[str, str], now: datetime) -> set[str]:

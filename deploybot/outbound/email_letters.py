@@ -132,7 +132,7 @@ class _Desk:
         elif card.state is CardState.OPEN and any(one.by == reader.id for one in card.grants):
             yield self._fate(card, reader, "granted", email_endings.counted(card))
         heard = card.state in SAID_ANYWAY and reader in self.readers.writers()
-        if card.state in ENDED and not heard:
+        if card.state in ENDED and not heard and not _by_own_words(card, reader):
             yield self._end(card, reader)
 
     def _whole(self, card: Card, reader: Reader, code: str = "") -> Letter:

@@ -41,6 +41,7 @@ from deploybot.events import (
     HoldPlaced,
     HoldReleased,
     LinedUp,
+    MailBounced,
     Paused,
     PlansShown,
     QuestionAsked,
@@ -238,7 +239,13 @@ def _entry(  # noqa: C901, PLR0911, PLR0912, PLR0915 - one flat table, a case an
         case Forked(from_thread=origin):
             return "forked", {"from": origin}
         case (
-            DeployStarted() | Paused() | Resumed() | AnswerRefused() | ForkMade() | HoldForgotten()
+            DeployStarted()
+            | Paused()
+            | Resumed()
+            | AnswerRefused()
+            | MailBounced()
+            | ForkMade()
+            | HoldForgotten()
         ):
             return None
 

@@ -58,7 +58,7 @@ def deps_of(bot: Bot) -> Deps:
         answers=RedisAnswers(bot.queues.connection),
         github_secrets=settings.github_webhook_secrets,
         email_secrets=(secret,) if secret else (),
-        mail=bot.mail,
+        mail_room=bot.mail_room,
     )
 
 
@@ -83,6 +83,7 @@ def _reasons(bot: Bot) -> health.Reasons:
     return health.reasons(
         bot.queues.connection,
         allow_unsafe=settings.allow_unsafe_redis,
+        mailboxes=[one.name for one in settings.mailboxes],
         by_socket=bool(settings.slack_app_token.get_secret_value()),
     )
 

@@ -6,8 +6,8 @@ from typing import Literal, Protocol
 
 from deploy.secret import Secret
 from deploybot.holding import Holding
+from deploybot.inbound.email_room import MailRoom
 from deploybot.inbox import Inbox
-from deploybot.mail import MailSettings
 from deploybot.overview import Overview
 from deploybot.ports import Clockwork, Deployer, People, Store
 from deploybot.web.bearer import Callers
@@ -15,7 +15,7 @@ from deploybot.web.idempotency import Answers, MemoryAnswers
 from deploybot.web.limits import Limits, NoLimits
 from deploybot.web.stream import Stream, Watched
 
-Part = Literal["store", "clock", "workers", "queues", "slack"]
+Part = Literal["store", "clock", "workers", "queues", "slack", "mailboxes"]
 """What is looked at before the installation counts as ready."""
 
 
@@ -52,7 +52,7 @@ class Deps:
     """What is live where, as workers saw it last."""
     github_secrets: tuple[Secret, ...] = ()
     email_secrets: tuple[Secret, ...] = ()
-    mail: MailSettings | None = None
+    mail_room: MailRoom | None = None
 
     def __post_init__(self) -> None:
         """Keep secrets as such, however they were given."""

@@ -4,9 +4,8 @@ from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 
-from deploybot.inbound.email import Quarantined, Unwanted, read, verify
-from deploybot.inbound.email_intake import MailDesk
-from deploybot.mail import MailSettings
+from deploybot.inbound.email_delivery import verify
+from deploybot.inbound.email_room import MailRoom
 from deploybot.web.body import headers_of, limited
 from deploybot.web.deps import Deps
 from deploybot.web.problem import ProblemRoute, problem
@@ -22,26 +21,18 @@ def router(deps: Deps) -> APIRouter:
     @routes.post("/email/inbound")
     async def inbound(request: Request) -> JSONResponse:
         """Take one message."""
-        if deps.mail is None or not deps.email_secrets:
+        if deps.mail_room is None or not deps.email_secrets:
             return problem(404, "There is no mail here: DEPLOYBOT_EMAIL_SECRET is not set.")
         raw = await limited(request, LIMIT)
-        return await run_in_threadpool(_take, deps, deps.mail, raw, headers_of(request))
+        return await run_in_threadpool(_take, deps, deps.mail_room, raw, headers_of(request))
 
     return routes
 
 
-def _take(
-    deps: Deps, settings: MailSettings, raw: bytes, headers: list[tuple[str, str]]
-) -> JSONResponse:
+def _take(deps: Deps, room: MailRoom, raw: bytes, headers: list[tuple[str, str]]) -> JSONResponse:
     now = deps.clock.now()
     verify([s.get_secret_value() for s in deps.email_secrets], raw, headers, now)
-    desk = MailDesk(deps.inbox, deps.store, deps.people, settings)
-    mail = read(raw, settings)
-    match mail:
-        case Unwanted(reason=reason):
-            return JSONResponse({"ignored": reason}, 202)
-        case Quarantined():
-            taken = desk.quarantine(mail, now)
-        case _:
-            taken = desk.take(mail, now)
+    taken = room.take(raw, now)
+    if taken.outcome.startswith("ignored: ") and not taken.thread:
+        return JSONResponse({"ignored": taken.outcome.removeprefix("ignored: ")}, 202)
     return JSONResponse({"thread": taken.thread, "outcome": taken.outcome}, 202)

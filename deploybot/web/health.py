@@ -5,7 +5,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Annotated, get_args
 
 import redis
@@ -21,6 +21,8 @@ CLOCK_LATE = 60.0
 """Seconds without a tick after which nobody would be woken in time."""
 STUCK = 60.0
 """Seconds that the first of a queue may wait, but for those whose jobs may take long."""
+UNREAD = 300.0
+"""Seconds after which a mailbox that nobody looked at keeps people waiting."""
 BUSY = frozenset({"operations", "surveys"})
 UNHEARD = (
     "no process is connected to Slack by Socket Mode: start `deploybot worker`, or look at its log"
@@ -80,7 +82,11 @@ class Remembered:
 
 
 def reasons(
-    connection: redis.Redis, *, allow_unsafe: bool = False, by_socket: bool = False
+    connection: redis.Redis,
+    *,
+    allow_unsafe: bool = False,
+    by_socket: bool = False,
+    mailboxes: Sequence[str] = (),
 ) -> Reasons:
     """Say why the installation cannot work now; raises what the store raises when it is away."""
     connection.set(WRITABLE, "1", px=60_000)
@@ -100,6 +106,7 @@ def reasons(
             if name not in BUSY and (line.oldest_seconds or 0.0) > STUCK
         ],
         "slack": [UNHEARD] if by_socket and not vitals.listens else [],
+        "mailboxes": list(_of_mailboxes(vitals, mailboxes)),
     }
 
 
@@ -109,6 +116,15 @@ def _of_the_clock(vitals: Vitals) -> Iterator[str]:
         yield "the clock has never ticked: start `deploybot worker`"
     elif age > CLOCK_LATE:
         yield f"the clock has not ticked for {age:.0f} s: look at the workers' log"
+
+
+def _of_mailboxes(vitals: Vitals, names: Sequence[str]) -> Iterator[str]:
+    for name in names:
+        age = vitals.mailboxes.get(name)
+        if age is None:
+            yield f"the mailbox {name} has never been read: `deploybot doctor` says why"
+        elif age > UNREAD:
+            yield f"the mailbox {name} has not been read for {age:.0f} s: `deploybot doctor` says why"
 
 
 def _found(ready: Callable[[], Reasons]) -> Reasons:

@@ -104,6 +104,7 @@ def _seen(vitals: Vitals, budgets: BudgetTables) -> dict[metrics.Metric, Values]
         ],
         metrics.WORKERS: [((name,), float(line.workers)) for name, line in vitals.queues.items()],
         metrics.CLOCK_AGE: clock,
+        metrics.MAILBOX_AGE: [((name,), age) for name, age in vitals.mailboxes.items()],
         metrics.BUDGET_USED: [(key, float(used)) for key, used in vitals.spent.items()],
         metrics.BUDGET: [
             ((period, of), float(getattr(table, of)))

@@ -164,7 +164,7 @@ def test_an_installation_that_works_is_ready_and_says_what_was_looked_at(seen: S
     with urlopen(f"{seen.company.access.bot}/readyz", timeout=10) as answer:
         found = json.loads(answer.read())
 
-    parts = dict.fromkeys(("store", "clock", "workers", "queues", "slack"), "ok")
+    parts = dict.fromkeys(("store", "clock", "workers", "queues", "slack", "mailboxes"), "ok")
     assert found == {"status": "ready", "checks": parts, "reasons": []}
 
 

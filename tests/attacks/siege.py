@@ -63,6 +63,8 @@ SET = read_settings(
     | {
         "DEPLOYBOT_API_TOKENS": f"ann:{CANARIES['DEPLOYBOT_API_TOKENS']}",
         "DEPLOYBOT_SMTP_URL": f"smtp://bot:{CANARIES['DEPLOYBOT_SMTP_URL']}@mx.example:587",
+        "DEPLOYBOT_EMAIL_ADDRESS": "bot@mx.example",
+        "DEPLOYBOT_IMAP_URLS": f"imaps://bot:{CANARIES['DEPLOYBOT_IMAP_URLS']}@mx.example/INBOX",
         "SLACK_CLIENT_ID": "1.2",
         "DEPLOYBOT_REDIS_URL": "redis://:canary-redis-5b1e77a0c2d94f63@redis.example:6379/0",
     }

@@ -156,6 +156,7 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
             "DEPLOYBOT_STATE_DIR": str(folder / "state"),
             "DEPLOYBOT_API_TOKENS": f"ann:{CANARIES['DEPLOYBOT_API_TOKENS']}",
             "DEPLOYBOT_SMTP_URL": "",
+            "DEPLOYBOT_IMAP_URLS": "",
             "SLACK_API_URL": f"{slack.url}/api/",
             "SLACK_CLIENT_ID": "1.2",
             "OPENAI_BASE_URL": model.base_url,

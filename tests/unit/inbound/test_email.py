@@ -10,8 +10,9 @@ from story import Story
 
 from deploybot.errors import InboundError
 from deploybot.events import AnswerRefused, ApprovalDenied, EmailReceived
-from deploybot.inbound.email import Mail, Quarantined, Unwanted, read, sign, verify
+from deploybot.inbound.email import Mail, Quarantined, Unwanted, read
 from deploybot.inbound.email_authentication import passes_dmarc
+from deploybot.inbound.email_delivery import sign, verify
 from deploybot.mail import MailSettings, is_unverified, message_alias
 from deploybot.next_step import DoneForNow, RequestHumanInput
 from deploybot.thread import Status

@@ -1,13 +1,14 @@
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from fakes import PEOPLE
-from letters import ANN, raw_mail
+from letters import ANN, raw_mail, room_of
 from office import DEAD, EMAIL_SECRET, DeadStore, Office
 from starlette.testclient import TestClient
 from story import Story
 
-from deploybot.inbound.email import sign
+from deploybot.inbound.email_delivery import sign
 from deploybot.inbox import Inbox
 
 
@@ -65,7 +66,7 @@ def test_what_no_mail_server_takes_is_refused_unread(office: Office) -> None:
     assert deliver(office, office.client(), b"x" * 30_000_001).status_code == 413
 
 
-@pytest.mark.parametrize("changed", [{"mail": None}, {"email_secrets": ()}])
+@pytest.mark.parametrize("changed", [{"mail_room": None}, {"email_secrets": ()}])
 def test_without_settings_there_is_no_mail(office: Office, changed: dict[str, Any]) -> None:
     assert deliver(office, office.client(**changed), b"x").status_code == 404
 
@@ -76,7 +77,9 @@ def test_a_store_that_is_away_makes_the_mail_server_try_again(
 ) -> None:
     store = DeadStore(error)
     inbox = Inbox(store, PEOPLE, office.story.clock.clockwork)  # type: ignore[arg-type]
+    room = room_of(office.story)
+    room = replace(room, desk=replace(room.desk, store=store, inbox=inbox))  # type: ignore[arg-type]
 
-    answer = deliver(office, office.client(store=store, inbox=inbox), raw_mail("hi"))
+    answer = deliver(office, office.client(mail_room=room), raw_mail("hi"))
 
     assert answer.status_code == 503
