@@ -116,7 +116,7 @@ _OWN: dict[str, Callable[[Random], Any]] = {
     "start_at": lambda chance: chance.choice((None, NOON)),
     "hold": _hold,
     "number": lambda chance: chance.randrange(1, 9),
-    "stands_for": lambda chance: (),
+    "stands_for": lambda _: (),
     "to": lambda chance: (text(chance),),
 }
 """Fields of a type of their own."""
