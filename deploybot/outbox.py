@@ -12,14 +12,17 @@ from typing import Any
 
 from deploy.locks import Hold
 from deploy.plan import Plan
+from deploybot import calls
 from deploybot.approvals import ApprovalRequest, Grant
 from deploybot.events import (
     Answered,
     AnswerRefused,
     ApiMessageReceived,
     ApprovalDenied,
+    ApprovalEscalated,
     ApprovalExpired,
     ApprovalGranted,
+    ApprovalReminded,
     ApprovalRequested,
     ApprovalSuperseded,
     BranchUpdated,
@@ -69,7 +72,7 @@ from deploybot.telling import (
     Telling,
 )
 from deploybot.thread import Thread
-from deploybot.votes import is_met
+from deploybot.votes import is_met, to_call
 
 
 def _waits_to_start(card: Card) -> bool:
@@ -137,7 +140,7 @@ def tellings(thread: Thread) -> tuple[Telling, ...]:
     reel = _Reel()
     for seq, event in own_events(thread):
         _about_the_thread(reel, seq, event)
-        _about_requests(reel, event)
+        _about_requests(reel, seq, event)
         _about_deploys(reel, seq, event)
         _about_places(reel, seq, event)
     return tuple(reel.told.values())
@@ -253,10 +256,11 @@ def _heard(reel: _Reel, seq: int, event: Message) -> None:
         reel.tell(Opening("opening", f"asked {how}:\n{event.text}", by=event.by))
 
 
-def _about_requests(reel: _Reel, event: Event) -> None:
+def _about_requests(reel: _Reel, seq: int, event: Event) -> None:
+    _about_calls(reel, seq, event)
     match event:
         case ApprovalRequested(request=request):
-            reel.tell(Card(f"card:{request.id}", request))
+            reel.tell(Card(f"card:{request.id}", request, asked_at=event.at))
         case ApprovalGranted(request_id=request_id):
             card = reel.told.get(f"card:{request_id}")
             if isinstance(card, Card):
@@ -279,6 +283,30 @@ def _about_requests(reel: _Reel, event: Event) -> None:
         case ApprovalSuperseded(request_id=request_id, changes=changes):
             note = f"What you saw has changed: {'; '.join(changes)}."
             reel.card(request_id, state=CardState.SUPERSEDED, at=event.at, note=note)
+        case _:
+            pass
+
+
+def _about_calls(reel: _Reel, seq: int, event: Event) -> None:
+    """Tell who is called to a request: again, after others, or because one person was enough."""
+    about = getattr(event, "request_id", "")
+    card = reel.told.get(f"card:{about}")
+    if not isinstance(card, Card):
+        return
+    match event:
+        case ApprovalReminded(number=number):
+            reel.card(about, reminders=number)
+            whom = to_call(card.request, card.grants, escalated=card.escalated)
+            reel.tell(calls.reminder(f"said:{seq}", card, whom))
+        case ApprovalEscalated(to=to):
+            reel.card(about, escalated=True)
+            reel.tell(calls.escalation(f"said:{seq}", card, to))
+        case ApprovalGranted(break_glass=reason) if reason:
+            reel.tell(calls.broken_glass(f"said:{seq}", card, event.by, reason))
+        case DeploySucceeded() | DeployFailed() | DeployResolved() if card.glass:
+            last = event.part + 1 == len(card.request.plans)
+            if last or not isinstance(event, DeploySucceeded):
+                reel.tell(calls.review(f"review:{about}", card, card.glass))
         case _:
             pass
 

@@ -12,6 +12,7 @@ from typing import Protocol
 from deploy.plan import Plan
 from deploybot.approvals import ApprovalRequest, Grant
 from deploybot.events import QuestionAsked
+from deploybot.nudges import Nudges
 from deploybot.thread import Thread
 from deploybot.votes import is_met
 
@@ -86,6 +87,11 @@ class Card(Telling):
     request: ApprovalRequest
     state: CardState = CardState.OPEN
     grants: tuple[Grant, ...] = ()
+    asked_at: datetime | None = None
+    reminders: int = 0
+    """How many times those who can still approve were called again."""
+    escalated: bool = False
+    """Whether the next people may approve, too."""
     by: str = ""
     """Who closed, denied or resolved it."""
     at: datetime | None = None
@@ -112,6 +118,18 @@ class Card(Telling):
     def left(self) -> tuple[Plan, ...]:
         """Return those of its changes that were not begun."""
         return self.request.plans[self.part + bool(self.operation) :]
+
+    @property
+    def nudges(self) -> Nudges | None:
+        """Return what was done to have it answered; None where nothing is known of it."""
+        if self.asked_at is None:
+            return None
+        return Nudges(self.request, self.asked_at, self.reminders, self.escalated)
+
+    @property
+    def glass(self) -> Grant | None:
+        """Return the approval that somebody gave alone, in an emergency, if one did."""
+        return next((grant for grant in self.grants if grant.break_glass), None)
 
     @property
     def was_met(self) -> bool:

@@ -139,8 +139,7 @@ def _decided(event: Event) -> Words | None:  # noqa: PLR0911 - a case an event
         case ApprovalGranted(comment=comment, channel=channel):
             return Words(_approved(event, channel), event.break_glass or comment)
         case ApprovalReminded(number=number):
-            times = {1: "again", 2: "a third time"}.get(number, f"for the {number + 1}th time")
-            return Words(f"called those who can still approve, {times}")
+            return Words(f"called those who can still approve again (reminder {number})")
         case ApprovalEscalated(to=to):
             return Words(
                 f"nobody approved for long; now these may, too: {', '.join(to) or 'nobody'}"
@@ -166,8 +165,8 @@ def _approved(event: ApprovalGranted, channel: str) -> str:
         return "the standing rule approved"
     if event.break_glass:
         return f"broke the glass over {channel}, and approved alone"
-    others = ", ".join(one.person for one in event.stands_for)
-    return f"approved{f', also for {others},' if others else ''} over {channel}"
+    also = " and ".join(one.person for one in event.stands_for)
+    return f"approved over {channel}{f', as who answers for {also}' if also else ''}"
 
 
 def _deployed(event: Event) -> Words | None:  # noqa: PLR0911 - a case an event

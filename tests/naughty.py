@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from strategies import REQUESTS
 
 from deploy.locks import Hold
+from deploybot.approvals import StoodFor
 from deploybot.events import Event, HandedOver, ReadReturned, StepChosen
 from deploybot.next_step import NextStep, Part
 from deploybot.thread import Thread
@@ -99,7 +100,7 @@ def _any(name: str, kind: type[BaseModel], chance: Random) -> Any:  # noqa: PLR0
         return {text(chance): text(chance)}
     if (own := _OWN.get(name)) is not None:
         return own(chance)
-    if name in ("tail", "changes", "requesters"):
+    if name in ("tail", "changes", "requesters", "groups", "to"):
         return tuple(text(chance) for _ in range(chance.randrange(3)))
     return text(chance)
 
@@ -116,8 +117,9 @@ _OWN: dict[str, Callable[[Random], Any]] = {
     "start_at": lambda chance: chance.choice((None, NOON)),
     "hold": _hold,
     "number": lambda chance: chance.randrange(1, 9),
-    "stands_for": lambda _: (),
     "to": lambda chance: (text(chance),),
+    "escalated": lambda chance: chance.random() < 0.5,
+    "stands_for": lambda chance: (StoodFor(person=text(chance), groups=(text(chance),)),),
 }
 """Fields of a type of their own."""
 

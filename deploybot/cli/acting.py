@@ -60,7 +60,14 @@ class Acting:
         return watch.until_rest(manner, since=0)
 
     def approve(
-        self, thread_id: str, *, digest: str, yes: bool, comment: str, manner: Manner | None
+        self,
+        thread_id: str,
+        *,
+        digest: str,
+        yes: bool,
+        comment: str,
+        manner: Manner | None,
+        break_glass: str = "",
     ) -> int:
         """Approve exactly what is open: what was seen here, or what the digest names."""
         mirror, shown = self._look(thread_id)
@@ -74,7 +81,7 @@ class Acting:
             )
         if not yes:
             self._see_and_confirm(request, mirror, named=bool(digest))
-        body = decision(request, approved=True, comment=comment)
+        body = decision(request, approved=True, comment=comment, break_glass=break_glass)
         return self._decide(thread_id, body, mirror, shown, manner)
 
     def deny(self, thread_id: str, reason: str, *, manner: Manner | None) -> int:
@@ -146,8 +153,9 @@ class Acting:
             if named and not asked:
                 return
             raise ConfigError(_unconfirmed(request, asked, named=named))
-        grants = tuple(grant.by for grant in mirror.thread.standing.grants)
-        self._terminal.show(cards.card(request, self._now(), grants))
+        standing = mirror.thread.standing
+        shown = cards.card(request, self._now(), standing.grants, standing.nudges)
+        self._terminal.show(shown)
         for sentence in (*asked, "Approve exactly this?"):
             while (typed := self._line(f"{sentence} [yes/no] >").casefold()) not in YES:
                 if typed in NO or not typed:

@@ -128,7 +128,9 @@ class Answering:
         request, question = self.mirror.request, self.mirror.question
         if request:
             person = self.mirror.thread.events[0].by
-            may = not request.rule.automatic and may_answer(request, person) is None
+            escalated = self.mirror.thread.standing.escalated
+            refusal = may_answer(request, person, escalated=escalated)
+            may = not request.rule.automatic and refusal is None
             return request.id if may else None
         return question.question_id if question else None
 
@@ -151,7 +153,9 @@ def confirmations(request: ApprovalRequest) -> tuple[str, ...]:
     return tuple(dict.fromkeys(one for plan in request.plans for one in plan.confirm))
 
 
-def decision(request: ApprovalRequest, *, approved: bool, comment: str) -> Json:
+def decision(
+    request: ApprovalRequest, *, approved: bool, comment: str, break_glass: str = ""
+) -> Json:
     """Return an answer to exactly this request; what had to be confirmed was, before an approval."""
     return {
         "request": request.id,
@@ -159,6 +163,7 @@ def decision(request: ApprovalRequest, *, approved: bool, comment: str) -> Json:
         "approved": approved,
         "comment": comment,
         "confirm": approved,
+        **({"break_glass": break_glass} if break_glass else {}),
     }
 
 

@@ -10,9 +10,11 @@ from rich.table import Table
 from rich.text import Text
 
 from deploy.plan import SHORT, Plan
-from deploybot.approvals import ApprovalRequest
+from deploybot import waiting
+from deploybot.approvals import ApprovalRequest, Grant
 from deploybot.cli.terminal import harmless, one_line
 from deploybot.events import QuestionAsked
+from deploybot.nudges import Nudges
 from deploybot.phrases import change, changes, duration
 from deploybot.questions import choices_of
 
@@ -23,7 +25,12 @@ COMMITS = 20
 Row = tuple[str, Text]
 
 
-def card(request: ApprovalRequest, now: datetime, approved_by: tuple[str, ...] = ()) -> Panel:
+def card(
+    request: ApprovalRequest,
+    now: datetime,
+    grants: tuple[Grant, ...] = (),
+    nudges: Nudges | None = None,
+) -> Panel:
     """Return everything a person needs to judge a request; all but the bot's reason is fact."""
     rows = [("", Text(f"{_title(changes(request))}?", style="bold"))]
     for plan in request.plans:
@@ -31,7 +38,7 @@ def card(request: ApprovalRequest, now: datetime, approved_by: tuple[str, ...] =
             rows.append(("", Text(_title(change(plan)), style="bold")))
         rows += _plan(plan)
     rows += _asked(request)
-    rows += _rule(request, now, approved_by)
+    rows += _rule(request, now, grants, nudges)
     rows.append(_fact("request", request.id, "dim"))
     rows.append(_fact("digest", request.digest[:16], "dim"))
     return _framed(rows)
@@ -119,25 +126,32 @@ def _asked(request: ApprovalRequest) -> Iterator[Row]:
         yield _fact("bot says", f"“{request.reason}”", "italic")
 
 
-def _rule(request: ApprovalRequest, now: datetime, approved_by: tuple[str, ...]) -> Iterator[Row]:
+def _rule(
+    request: ApprovalRequest, now: datetime, grants: tuple[Grant, ...], nudges: Nudges | None
+) -> Iterator[Row]:
     rule = request.rule
     if rule.automatic:
         yield _fact("approval", "by the standing rule, unless somebody stops it")
     else:
-        who = [
-            name
-            for name in rule.approvers
-            if rule.requester_may_approve or name not in request.requesters
-        ]
-        many = f"{rule.quorum} of " if rule.quorum > 1 else ""
-        yield _fact("approvers", f"{many}{', '.join(who) or 'nobody'}")
-    if approved_by:
-        yield _fact("so far", f"approved by {', '.join(approved_by)}", "green")
+        escalated = nudges is not None and nudges.escalated
+        able = waiting.able(request, grants, escalated=escalated)
+        who = ", ".join(waiting.named(one, str) for one in able) or "nobody"
+        need = waiting.needed(request, grants)
+        yield _fact("approvers", f"{who}{f' ({need})' if need else ''}")
+    if grants:
+        given = ", ".join(waiting.approved_by(request, grant, str) for grant in grants)
+        yield _fact("so far", f"approved by {given}", "green")
+    if nudges and (said := waiting.coming(nudges, _at)):
+        yield _fact("unanswered", said)
     if request.start_at:
         yield _fact("starts", f"{request.start_at:%Y-%m-%d %H:%M} UTC")
     left = (request.expires_at - now).total_seconds()
     when = f"{request.expires_at:%Y-%m-%d %H:%M} UTC"
     yield _fact("expires", f"{when}, in {duration(left)}" if left > 0 else f"{when}, is over")
+
+
+def _at(moment: datetime) -> str:
+    return f"{moment:%H:%M} UTC"
 
 
 def _fact(name: str, value: str, style: str = "") -> Row:

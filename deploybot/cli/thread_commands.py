@@ -138,6 +138,12 @@ def approve(  # noqa: PLR0913 - an option each
         bool, typer.Option("--yes", help="confirm everything that would be asked, unseen")
     ] = False,
     comment: Annotated[str, typer.Option(help="a word to go with it")] = "",
+    break_glass: Annotated[
+        str,
+        typer.Option(
+            metavar="REASON", help="approve alone, in an emergency: all approvers are told why"
+        ),
+    ] = "",
     follow: Follow = False,
     wait: Wait = False,
     timeout: Timeout = "",
@@ -152,7 +158,9 @@ def approve(  # noqa: PLR0913 - an option each
     """
     manner = _manner(follow, wait=wait, timeout=timeout)
     acting = _acting(state, as_, as_json=as_json)
-    return acting.approve(thread, digest=digest, yes=yes, comment=comment, manner=manner)
+    return acting.approve(
+        thread, digest=digest, yes=yes, comment=comment, manner=manner, break_glass=break_glass
+    )
 
 
 @app.command(rich_help_panel=ASKING)

@@ -81,8 +81,8 @@ def show(
 
 def _show_open(terminal: Terminal, mirror: Mirror, now: datetime) -> None:
     if mirror.request:
-        grants = tuple(grant.by for grant in mirror.thread.standing.grants)
-        terminal.show(cards.card(mirror.request, now, grants))
+        standing = mirror.thread.standing
+        terminal.show(cards.card(mirror.request, now, standing.grants, standing.nudges))
     elif mirror.question:
         terminal.show(cards.question(mirror.question))
 

@@ -155,9 +155,10 @@ class Watch:
         if request and request.rule.automatic and not request.rule.anyone_may_stop:
             return  # approved before anybody could read it
         self._shown = about
-        grants = tuple(grant.by for grant in self._mirror.thread.standing.grants)
         if request:
-            self._terminal.show(cards.card(request, self._now(), grants))
+            standing = self._mirror.thread.standing
+            shown = cards.card(request, self._now(), standing.grants, standing.nudges)
+            self._terminal.show(shown)
         elif question:
             self._terminal.show(cards.question(question))
 

@@ -84,7 +84,7 @@ def _owner(code: str, store: Store, settings: MailSettings) -> Held | None:
     thread = store.load(thread_id)
     for event in reversed(thread.events):
         if isinstance(event, ApprovalRequested):
-            for person in event.request.rule.approvers:
+            for person in event.request.rule.everybody:
                 expected = reply_code(settings.secret, event.request, person)
                 if hmac.compare_digest(expected, code):
                     return Held(thread, event.request, person)

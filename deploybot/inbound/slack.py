@@ -5,13 +5,14 @@ and concerns nobody is `Ignored` with the reason.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from deploybot.events import SlackMessageReceived
 from deploybot.inbound.slack_buttons import (
     ANSWER,
     APPROVE,
+    BREAK_GLASS,
     CHOOSE,
     DENIAL,
     DENY,
@@ -67,6 +68,15 @@ class Ignored:
 @dataclass(frozen=True)
 class Pressed:
     """Approve or Deny on a card, and what is needed to answer the click; a no has no words yet."""
+
+    answer: Answer
+    channel: str
+    trigger: str
+
+
+@dataclass(frozen=True)
+class Breaking:
+    """Somebody wants to approve alone in an emergency; the reason is asked for in a dialog."""
 
     answer: Answer
     channel: str
@@ -154,7 +164,7 @@ def read_message(payload: Json, home: Home, people: People, now: datetime) -> Wo
 
 def read_click(  # noqa: PLR0911 - a case a button
     payload: Json, people: People
-) -> Pressed | Stopping | Chosen | Answering | Settling | Ignored:
+) -> Pressed | Breaking | Stopping | Chosen | Answering | Settling | Ignored:
     """Return which button was pressed on what; raises InboundError (400) when it is garbled."""
     click = parsed(Click, payload)
     action, where, user = click.actions[0], click.container, click.user.id
@@ -171,7 +181,7 @@ def read_click(  # noqa: PLR0911 - a case a button
         if asked is None:
             return Ignored("no such question")
         return Answering(*asked, "", by, user, delivery, where.channel_id, click.trigger_id)
-    if action.action_id not in {APPROVE, DENY, STOP, IT_IS_LIVE, IT_FAILED}:
+    if action.action_id not in {APPROVE, DENY, BREAK_GLASS, STOP, IT_IS_LIVE, IT_FAILED}:
         return Ignored("no such button")
     about = Reference.loads(action.value)
     if action.action_id == STOP:
@@ -190,7 +200,7 @@ def read_click(  # noqa: PLR0911 - a case a button
         thread=about.thread,
         request_id=about.request,
         digest=about.digest,
-        approved=action.action_id == APPROVE,
+        approved=action.action_id != DENY,
         comment="",
         by=by,
         channel="slack",
@@ -198,14 +208,27 @@ def read_click(  # noqa: PLR0911 - a case a button
         delivery=delivery,
         confirmed=True,  # the card's button asks, where it must, before it sends
     )
+    if action.action_id == BREAK_GLASS:
+        unsaid = replace(answer, break_glass="not said yet")
+        return Breaking(unsaid, where.channel_id, click.trigger_id)
     return Pressed(answer, where.channel_id, click.trigger_id)
 
 
 def read_denial(payload: Json, people: People) -> Answer:
     """Return the denial that the dialog was sent with; its words may be blank."""
+    return _sent_off(payload, people, DENIAL)
+
+
+def read_broken_glass(payload: Json, people: People) -> Answer:
+    """Return the approval of one person alone; its reason may be blank."""
+    sent = _sent_off(payload, people, BREAK_GLASS)
+    return replace(sent, approved=True, confirmed=True, comment="", break_glass=sent.comment)
+
+
+def _sent_off(payload: Json, people: People, block: str) -> Answer:
     sent = parsed(Submission, payload)
     about = Reference.loads(sent.view.private_metadata)
-    given = sent.view.state.values.get(DENIAL, {}).get(WORDS)
+    given = sent.view.state.values.get(block, {}).get(WORDS)
     user = sent.user.id
     return Answer(
         thread=about.thread,

@@ -7,6 +7,7 @@ from deploybot.outbound.email_facts import moment
 from deploybot.ports import People
 from deploybot.questions import choices_of
 from deploybot.telling import Asked, Card, CardState
+from deploybot.waiting import approved_by, needed
 
 ENDED = {
     CardState.SCHEDULED: "approved",
@@ -41,15 +42,18 @@ def word_of(card: Card, state: str) -> tuple[str, str]:
 
 def approved(card: Card, people: People) -> str:
     """Say that enough people said yes, and what comes next."""
-    granted = [f"{people.name(one.by)} at {one.at:%H:%M} UTC" for one in card.grants]
+    granted = [
+        f"{approved_by(card.request, one, people.name)} at {one.at:%H:%M} UTC"
+        for one in card.grants
+    ]
     by = f"Approved by {', '.join(granted)}" if granted else "Approved"
     return f"{by}; it starts now. You need not do anything, and get a mail when it has ended."
 
 
 def counted(card: Card) -> str:
     """Say that one yes of several was taken."""
-    given, quorum = len(card.grants), card.request.rule.quorum
-    count = f" ({given} of {quorum})" if given < quorum else ""
+    need = needed(card.request, card.grants)
+    count = f" ({need})" if need else ""
     return (
         f"You approved it{count}, and others must, too. Nothing was deployed yet; it starts once "
         "they have."
@@ -101,7 +105,9 @@ def _ending(card: Card, people: People) -> str:  # noqa: C901 - a case a state
         case CardState.SCHEDULED:
             return _later(card, people)
         case CardState.LIVE:
-            approved = ", ".join(people.name(grant.by) for grant in card.grants)
+            approved = ", ".join(
+                approved_by(card.request, grant, people.name) for grant in card.grants
+            )
             took = f" in {card.seconds:.1f} s" if card.seconds else ""
             return f"{live} Deployed{took}{when}" + (
                 f", approved by {approved}." if approved else "."

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from deploy.plan import SHORT, Plan
-from deploybot.approvals import ApprovalRequest, Grant, may_answer
+from deploybot import waiting
+from deploybot.approvals import ApprovalRequest, Grant
 from deploybot.mail import visible
 from deploybot.ports import People
+from deploybot.votes import still_missing
 
 COMMITS = 5
 OF_SEVERAL = 3
@@ -36,20 +38,31 @@ def of(
 ) -> tuple[Fact, ...]:
     """Return the rows of a request: each of its changes, who asked, who may answer, until when."""
     asked_by = ", ".join(line_of(people.name(person)) for person in request.requesters)
-    able = [person for person in request.rule.approvers if may_answer(request, person) is None]
-    approvers = ", ".join(line_of(people.name(person)) for person in able)
-    approvers += f" ({request.rule.quorum} of them)" if request.rule.quorum > 1 else ""
-    if each := request.rule.one_from_each:
-        approvers += f"; one from each of {', '.join(line_of(name) for name in each)}"
+    approvers = ", ".join(
+        f"{line_of(people.name(one.person))}{_for(one.instead_of, people)}"
+        for one in waiting.able(request)
+    )
+    need = waiting.needed(request)
     starts = moment(request.start_at) if request.start_at else ""
     people_and_times = (
         Fact("Asked by", asked_by or "deploybot", _quoted(request.asked)),
-        Fact("Approvers", approvers or "nobody"),
-        Fact("Approved by", ", ".join(line_of(people.name(one.by)) for one in grants)),
+        Fact("Approvers", (approvers or "nobody") + (f" ({need})" if need else "")),
+        Fact("Approved by", line_of(", ".join(_granted(request, grants, people)))),
         Fact("Until", moment(request.expires_at)),
         Fact("Starts", starts),
     )
     return _rows(request.plans, people_and_times)
+
+
+def _for(others: tuple[str, ...], people: People) -> str:
+    return f" for {' and '.join(line_of(people.name(one)) for one in others)}" if others else ""
+
+
+def _granted(request: ApprovalRequest, grants: tuple[Grant, ...], people: People) -> Iterator[str]:
+    """Yield who approved, for whom, and which of the groups that must are still missing."""
+    yield from (waiting.approved_by(request, grant, people.name) for grant in grants)
+    if grants and (missing := still_missing(request, grants)):
+        yield f"still missing: {', '.join(missing)}"
 
 
 def in_short(request: ApprovalRequest, people: People) -> tuple[Fact, ...]:

@@ -4,13 +4,13 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from deploybot.approvals import may_answer
 from deploybot.events import EmailReceived
 from deploybot.mail import is_unverified
 from deploybot.outbox import own_events
 from deploybot.ports import People
 from deploybot.telling import Asked, Card, Said
 from deploybot.thread import Thread
+from deploybot.votes import to_call
 
 CHAIN = 20
 """How many mails of a conversation are named in References."""
@@ -65,8 +65,7 @@ class Readers:
         request = card.request
         if request.rule.automatic:
             return ()
-        able = (one for one in request.rule.approvers if may_answer(request, one) is None)
-        return self._reached(able)
+        return self._reached(iter(to_call(request, escalated=card.escalated)))
 
     def put_to(self, asked: Asked) -> tuple[Reader, ...]:
         """Return who is to answer a question, if they are reached by mail."""

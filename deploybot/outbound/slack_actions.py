@@ -5,7 +5,15 @@ from datetime import UTC, datetime
 
 from deploy.plan import SHORT
 from deploybot.approvals import ApprovalRequest, may_settle
-from deploybot.inbound.slack_buttons import APPROVE, DENY, IT_FAILED, IT_IS_LIVE, STOP, Reference
+from deploybot.inbound.slack_buttons import (
+    APPROVE,
+    BREAK_GLASS,
+    DENY,
+    IT_FAILED,
+    IT_IS_LIVE,
+    STOP,
+    Reference,
+)
 from deploybot.outbound.slack_facts import small
 from deploybot.outbound.slack_parts import title
 from deploybot.outbound.slack_rich import Json
@@ -14,6 +22,7 @@ from deploybot.ports import People
 from deploybot.telling import Card, CardState
 
 ANSWERS = ((APPROVE, "Approve", "primary"), (DENY, "Deny", "danger"))
+GLASS = ((BREAK_GLASS, "Break the glass…", ""),)
 OUTCOMES = ((IT_IS_LIVE, "It is live", "primary"), (IT_FAILED, "It failed", "danger"))
 NEVER_MIND = ((DENY, "Stop it", "danger"),)
 HALT = ((STOP, "Stop", "danger"),)
@@ -25,7 +34,8 @@ def actions(card: Card, people: People) -> list[Json]:
     request = card.request
     match card.state:
         case CardState.OPEN if not request.rule.automatic:
-            return [_buttons(request, "answer", ANSWERS)]
+            glass = GLASS if request.rule.break_glass else ()
+            return [_buttons(request, "answer", (*ANSWERS, *glass))]
         case CardState.SCHEDULED:
             return [_buttons(request, "answer", NEVER_MIND)]
         case CardState.DEPLOYING if not card.stopping:
@@ -47,7 +57,7 @@ def _buttons(request: ApprovalRequest, block: str, buttons: Sequence[tuple[str, 
             {
                 "type": "button",
                 "action_id": action,
-                "style": style,
+                **({"style": style} if style else {}),
                 "text": _plain(says),
                 "value": about,
                 "accessibility_label": f"{says}: {label}",

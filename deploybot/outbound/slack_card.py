@@ -8,7 +8,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from deploy.plan import SHORT, Plan
-from deploybot.approvals import ApprovalRequest, may_answer
+from deploybot import waiting
+from deploybot.approvals import ApprovalRequest
 from deploybot.outbound import slack_facts as facts
 from deploybot.outbound.slack_actions import actions
 from deploybot.outbound.slack_facts import plain, small
@@ -121,6 +122,8 @@ def _fields(card: Card, people: People) -> Json:
     if card.state is CardState.OPEN and not request.rule.automatic:
         until = moment(request.expires_at, "{date_short_pretty} at {time}")
         fields += [f"*May approve*\n{_may_approve(card, people)}", f"*Until*\n{until}"]
+        if said := waiting.coming(card.nudges, moment) if card.nudges else "":
+            fields.append(f"*If nobody answers*\n{said}")
     if card.state is CardState.OPEN and request.start_at is not None:
         fields.append(f"*Starts*\n{moment(request.start_at, '{date_short_pretty} at {time}')}")
     return {
@@ -130,21 +133,19 @@ def _fields(card: Card, people: People) -> Json:
 
 
 def _may_approve(card: Card, people: People) -> str:
-    """Mention those who can still act, and name nobody else."""
-    request, given = card.request, {grant.by for grant in card.grants}
-    able = [
-        person
-        for person in request.rule.approvers
-        if person not in given and may_answer(request, person) is None
-    ]
+    """Mention those who can still act and want to be called, and name the others who can."""
+    request = card.request
+    able = waiting.able(request, card.grants, escalated=card.escalated)
     known = {person.id: person.slack for person in people.known}
-    shown = [
-        f"<@{known[person]}>" if known.get(person) else escape(people.name(person), 80)
-        for person in able[:10]
-    ]
+    shown = []
+    for one in able[:10]:
+        called = one.is_called and known.get(one.person)
+        name = f"<@{known[one.person]}>" if called else escape(people.name(one.person), 80)
+        others = " and ".join(escape(people.name(other), 80) for other in one.instead_of)
+        shown.append(f"{name} for {others}" if others else name)
     more = f" +{len(able) - 10} more" if len(able) > 10 else ""
-    need = f" ({request.rule.quorum} needed)" if request.rule.quorum > 1 else ""
-    return (", ".join(shown) or "nobody") + more + need
+    need = waiting.needed(request, card.grants)
+    return (", ".join(shown) or "nobody") + more + (f" ({escape(need, 200)})" if need else "")
 
 
 def _asker(request: ApprovalRequest, people: People) -> str:

@@ -3,9 +3,38 @@
 from typing import Any
 
 from deploybot.approvals import ApprovalRequest
-from deploybot.inbound.slack_buttons import DENIAL, WORDS, Reference
+from deploybot.inbound.slack_buttons import BREAK_GLASS, DENIAL, WORDS, Reference
 from deploybot.outbound.slack_parts import title
 from deploybot.outbound.slack_rich import rich, section, words
+
+
+def broken_glass(request: ApprovalRequest) -> dict[str, Any]:
+    """Return the view that asks why somebody approves alone, and says what comes of it."""
+    rule = request.rule.break_glass
+    skips = {"approvals": "the other approvals", "freezes": "freezes"}
+    skipped = " and ".join(skips[one] for one in (rule.skips if rule else ()))
+    alone = (
+        f"You approve alone. That skips {skipped}, and nothing else: not what is checked of the "
+        "commit, no lock, and nothing that runs."
+    )
+    said = [
+        alone,
+        "All approvers are told at once, with your reason, and are asked to review it afterwards.",
+        *dict.fromkeys(one for plan in request.plans for one in plan.confirm),
+    ]
+    view = denial(request)
+    about, asks = view["blocks"]
+    asks |= {
+        "block_id": BREAK_GLASS,
+        "label": {"type": "plain_text", "text": "Why can it not wait?"},
+        "hint": {"type": "plain_text", "text": "Everybody who may approve reads this."},
+    }
+    return view | {
+        "callback_id": BREAK_GLASS,
+        "title": {"type": "plain_text", "text": "Break the glass"},
+        "submit": {"type": "plain_text", "text": "Approve alone"},
+        "blocks": [about, rich(*(section(words(one, 600)) for one in said)), asks],
+    }
 
 
 def denial(request: ApprovalRequest, *, stops: bool = False) -> dict[str, Any]:

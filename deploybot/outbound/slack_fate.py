@@ -7,9 +7,11 @@ from deploy.plan import SHORT
 from deploybot.approvals import POLICY
 from deploybot.outbound import slack_parts as parts
 from deploybot.outbound.slack_rich import Json, quote, rich
-from deploybot.outbound.slack_text import code, escape, moment
+from deploybot.outbound.slack_text import code, escape, line, moment
 from deploybot.ports import People
 from deploybot.telling import Card, CardState
+from deploybot.votes import still_missing
+from deploybot.waiting import approved_by
 
 SOON = 600
 """Up to so many seconds from the approval, a later start is a countdown."""
@@ -174,12 +176,18 @@ def _was_approved(card: Card) -> bool:
 
 def _approved(card: Card, people: People) -> str:
     at = card.grants[-1].at
+    if card.glass:
+        who, why = escape(people.name(card.glass.by), 80), escape(line(card.glass.break_glass, 300))
+        return f"🚨 *{who} broke the glass* at {moment(at)}, and approved alone: “{why}”"
     return f"✅ *Approved by {_granters(card, people)}* at {moment(at)}."
 
 
 def _granters(card: Card, people: People) -> str:
     rule = f"the standing rule of {card.request.plan.environment}"
-    names = [rule if grant.by == POLICY else people.name(grant.by) for grant in card.grants]
+    names = [
+        rule if grant.by == POLICY else approved_by(card.request, grant, people.name)
+        for grant in card.grants
+    ]
     return escape(", ".join(names), 200)
 
 
@@ -188,8 +196,11 @@ def _waiting(card: Card, people: People) -> str:
         return "Nobody needs to approve this here."
     if not card.grants:
         return ""
-    count = f"{len(card.grants)} of {card.request.rule.quorum} approvals"
-    return f"✅ {count} so far: {_granters(card, people)}."
+    rule = card.request.rule
+    most = max(rule.quorum, len(rule.one_from_each))
+    said = f"✅ {len(card.grants)} of {most} approvals so far: {_granters(card, people)}."
+    missing = still_missing(card.request, card.grants)
+    return f"{said} Still missing: {escape(', '.join(missing), 200)}." if missing else said
 
 
 def _took_each(ended: Sequence[dict[str, Any]]) -> str:

@@ -107,6 +107,10 @@ class Decision(Body):
         default=False,
         description="Whether each sentence under `confirm` in the request's plans was confirmed.",
     )
+    break_glass: Comment = Field(
+        default="",
+        description="Why it is approved alone, in an emergency: all approvers are told.",
+    )
 
 
 class Resolution(Body):

@@ -209,6 +209,7 @@ def _answer(call: Call, thread_id: str, body: Decision) -> Answer:
         address=call.caller.by,
         delivery=call.delivery,
         confirmed=body.confirm,
+        break_glass=body.break_glass.strip() if body.approved else "",
     )
 
 
@@ -228,7 +229,8 @@ def _was(heard: Event, body: Decision) -> bool:
                 True,
                 heard.comment,
             )
-            return said == (body.request, body.digest, body.approved, body.comment)
+            alone = heard.break_glass == body.break_glass.strip()
+            return alone and said == (body.request, body.digest, body.approved, body.comment)
         case ApprovalDenied():
             said = (heard.request_id, heard.digest, False, heard.feedback)
             return said == (body.request, body.digest, body.approved, body.comment)

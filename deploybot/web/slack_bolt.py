@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from redis.exceptions import RedisError
@@ -15,6 +15,7 @@ from deploybot.errors import CallerError, InboundError, OperatorError
 from deploybot.inbound.slack_buttons import (
     ANSWER,
     APPROVE,
+    BREAK_GLASS,
     CHOOSE,
     DENIAL,
     DENY,
@@ -69,18 +70,6 @@ def bolt_app(desk: SlackDesk, bot_token: str) -> App:
         desk.press(body)
         return ack()
 
-    def sent_off(body: Json, ack: Ack) -> BoltResponse:
-        refused = desk.deny(body)
-        if refused:
-            return ack(response_action="errors", errors={DENIAL: refused})
-        return ack()
-
-    def answered(body: Json, ack: Ack) -> BoltResponse:
-        refused = desk.answer(body)
-        if refused:
-            return ack(response_action="errors", errors={QUESTION: refused})
-        return ack()
-
     def commanded(body: Json, ack: Ack) -> BoltResponse:
         return ack(**desk.command(body))
 
@@ -92,12 +81,23 @@ def bolt_app(desk: SlackDesk, bot_token: str) -> App:
     app.command(re.compile("^/"))(commanded)
     app.event("app_mention")(heard)
     app.event("message")(heard)
-    buttons = f"{APPROVE}|{DENY}|{STOP}|{IT_IS_LIVE}|{IT_FAILED}|{ANSWER}"
+    buttons = f"{APPROVE}|{DENY}|{BREAK_GLASS}|{STOP}|{IT_IS_LIVE}|{IT_FAILED}|{ANSWER}"
     app.action(re.compile(f"^({buttons}|{CHOOSE}(:.*)?)$"))(pressed)
-    app.view(DENIAL)(sent_off)
-    app.view(QUESTION)(answered)
+    app.view(DENIAL)(_taken_by(desk.deny, DENIAL))
+    app.view(BREAK_GLASS)(_taken_by(desk.break_glass, BREAK_GLASS))
+    app.view(QUESTION)(_taken_by(desk.answer, QUESTION))
     app.error(_failed)
     return app
+
+
+def _taken_by(take: Callable[[Json], str], block: str) -> Callable[[Json, Ack], BoltResponse]:
+    """Return what hands a dialog that was sent off to the desk, and shows at its input what is wrong."""
+
+    def sent_off(body: Json, ack: Ack) -> BoltResponse:
+        refused = take(body)
+        return ack(response_action="errors", errors={block: refused}) if refused else ack()
+
+    return sent_off
 
 
 def dispatched(app: App, asked: BoltRequest) -> BoltResponse:

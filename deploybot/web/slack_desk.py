@@ -13,12 +13,14 @@ from deploybot.errors import IllegalEventError, NotAllowedError
 from deploybot.events import AnswerRefused, QuestionAsked
 from deploybot.inbound.slack import (
     Answering,
+    Breaking,
     Chosen,
     Ignored,
     Pressed,
     Stopping,
     names_of,
     read_answer,
+    read_broken_glass,
     read_click,
     read_denial,
     read_message,
@@ -27,7 +29,7 @@ from deploybot.inbound.slack_command import Asked, read_command
 from deploybot.inbound.slack_payloads import Home, Json, Opened, check_home, parsed, user_of
 from deploybot.inbox import Inbox, Settling
 from deploybot.outbound.slack_calls import UNREACHED, slack_client
-from deploybot.outbound.slack_dialog import denial
+from deploybot.outbound.slack_dialog import broken_glass, denial
 from deploybot.outbound.slack_question import answer_dialog
 from deploybot.outbound.slack_text import escape
 from deploybot.ports import People, Store
@@ -38,6 +40,10 @@ from deploybot.web.slack_commands import CommandDesk
 DIALOG_SECONDS = 1
 """What is left of Slack's three seconds once it was looked up who may answer."""
 SILENT_ANSWER = "Write your answer; nothing was answered yet."
+SILENT_GLASS = "Say why it cannot wait; nothing was approved yet."
+UNOPENED_GLASS = (
+    "The dialog did not open, so nothing was approved. Try again, or use the thread's page."
+)
 SILENT_DENIAL = "Say what should happen instead; nothing was denied yet."
 
 OVER = "This has ended already, so nothing was stopped. Its card says what is live."
@@ -110,6 +116,8 @@ class SlackDesk:
                 # A refusal is stored, and told privately by the outbox.
                 if answer.approved or not self._asked_why(pressed):
                     self.inbox.answer(answer)
+            case Breaking() as breaking:
+                self._ask_why_alone(breaking)
             case Stopping() as stopping:
                 self._stop(stopping)
             case Chosen() as chosen:
@@ -127,6 +135,17 @@ class SlackDesk:
         answer = read_denial(payload, self._people_of(payload))
         if not answer.comment:
             return SILENT_DENIAL
+        receipt = self.inbox.answer(answer)
+        if receipt.reason_code == "duplicate":
+            return self._refused_before(answer.thread, answer.delivery)
+        return "" if receipt.accepted else receipt.text
+
+    def break_glass(self, payload: Json) -> str:
+        """Store the approval of one person alone, and return "" or why it does not count."""
+        check_home(payload, self.home)
+        answer = read_broken_glass(payload, self.people)
+        if not answer.break_glass:
+            return SILENT_GLASS
         receipt = self.inbox.answer(answer)
         if receipt.reason_code == "duplicate":
             return self._refused_before(answer.thread, answer.delivery)
@@ -193,6 +212,22 @@ class SlackDesk:
             if isinstance(error, SlackApiError):
                 self._whisper(pressed.channel, answer.address, UNOPENED_STOP if stops else UNOPENED)
         return True
+
+    def _ask_why_alone(self, breaking: Breaking) -> None:
+        """Open the dialog for the reason; whoever may not break the glass is told so."""
+        answer = breaking.answer
+        request = self.store.load(answer.thread).standing.request
+        refusal = self.inbox.refusal(answer)
+        if request is None or refusal:
+            self._whisper(breaking.channel, answer.address, refusal.text if refusal else OVER)
+            return
+        try:
+            self.client.views_open(trigger_id=breaking.trigger, view=broken_glass(request))
+        except UNREACHED as error:
+            about = {"action": "break_glass", "thread_id": answer.thread}
+            _LOG.warning("dialog did not open", extra=about)
+            if isinstance(error, SlackApiError):
+                self._whisper(breaking.channel, answer.address, UNOPENED_GLASS)
 
     def _stop(self, stopping: Stopping) -> None:
         """Ask the deploy that was clicked on to stop; whoever may not is told why."""

@@ -21,7 +21,14 @@ from deploybot.web.pages.views import thread_page
 Sent = Annotated[Form, Depends(read_form)]
 COMMENT = 2_000
 """Characters of a comment."""
-FORBIDDEN = ("unknown_person", "not_an_approver", "own_request")
+FORBIDDEN = (
+    "unknown_person",
+    "not_an_approver",
+    "own_request",
+    "own_commits",
+    "break_glass_refused",
+    "account_refused",
+)
 STALE_SIGN_IN = (
     "Approving here takes a sign-in of the last 15 minutes, so nothing was approved. "
     "Sign in again, and approve then."
@@ -30,6 +37,7 @@ UNCONFIRMED = (
     "Confirm each sentence above the buttons first; nothing was approved. "
     "If one of them is not so, deny."
 )
+NO_REASON = "Breaking the glass takes a reason, which all approvers are told; nothing was approved."
 EMPTY = "You sent no words, so nothing was stored."
 BROKEN = "This form is not whole, so nothing was done. Load the page again."
 
@@ -81,7 +89,10 @@ class Acts:
         """Approve or deny exactly what the form was drawn from."""
         visitor = self._desk.door.sender(request, form)
         thread, comment = self._desk.known(thread_id), form.text("comment", COMMENT)
-        approved = _one_of(form, "answer", ("approve", "deny")) == "approve"
+        answer = _one_of(form, "answer", ("approve", "deny", "break_glass"))
+        approved, breaks_glass = answer != "deny", answer == "break_glass"
+        if breaks_glass and not comment:
+            return self._refused(visitor, thread, 422, NO_REASON)
         if not approved and not comment:
             text = "Say what should happen instead: deploybot reads it. Nothing was denied yet."
             return self._refused(visitor, thread, 422, text)
@@ -95,11 +106,12 @@ class Acts:
                 request_id=form.text("request", 200),
                 digest=form.text("digest", 200),
                 approved=approved,
-                comment=comment,
+                comment="" if breaks_glass else comment,
                 by=visitor.person.id,
                 channel="page",
                 address=visitor.person.id,
                 delivery=_delivery(visitor, form),
+                break_glass=comment if breaks_glass else "",
                 confirmed=approved,  # each sentence was asked for above
             )
         )

@@ -7,11 +7,19 @@ runs; who may answer is `approvals`' to say.
 import shlex
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from deploy.catalog import Catalog
 from deploy.plan import SHORT, Plan
-from deploybot.approvals import POLICY, ApprovalRequest, Grant, may_answer, may_settle
+from deploybot import waiting
+from deploybot.approvals import (
+    ApprovalRequest,
+    Grant,
+    may_answer,
+    may_break_glass,
+    may_settle,
+)
 from deploybot.events import (
     ApprovalGranted,
     ApprovalRequested,
@@ -22,8 +30,10 @@ from deploybot.events import (
     DeploySucceeded,
     Event,
 )
+from deploybot.nudges import Nudges
 from deploybot.ports import People, Person
 from deploybot.thread import Status, Thread
+from deploybot.votes import is_met
 
 LOG = 200
 """Newest lines of a running deploy that are shown."""
@@ -62,8 +72,19 @@ class CardView:
     heading: str
     parts: tuple[Part, ...]
     grants: tuple[Grant, ...]
+    approved: tuple[tuple[str, datetime], ...]
+    """Who approved, and for whom, and when."""
+    glass: str
+    """Why somebody approved alone, in an emergency; "" when nobody did."""
+    is_met: bool
     may: tuple[str, ...]
     """Names of those who can still answer."""
+    needed: str = ""
+    """How many more are needed and from which groups; "" for any one."""
+    nudges: Nudges | None = None
+    """When people are called again, while it is open."""
+    may_break_glass: bool = False
+    """Whether this reader may approve alone in an emergency."""
     asked: str = ""
     """The words that led to it, where they say more than the heading."""
     confirm: tuple[str, ...] = ()
@@ -88,19 +109,26 @@ def card(
     about = [e for e in thread.events if getattr(e, "request_id", None) == request.id]
     grants = tuple(Grant.of(e) for e in about if isinstance(e, ApprovalGranted))
     given = {grant.by for grant in grants}
-    may = [
-        person
-        for person in request.rule.approvers
-        if person not in given and may_answer(request, person) is None
-    ]
-    refusal = may_answer(request, reader.id)
+    standing = thread.standing
+    is_open = standing.request is not None and standing.request.id == request.id
+    escalated = is_open and standing.escalated
+    refusal = may_answer(request, reader.id, escalated=escalated)
     mine = "You have approved this; somebody else must, too." if reader.id in given else ""
     return CardView(
         request=request,
         heading=heading(request),
         parts=tuple(_parts(request, about, progress)),
         grants=grants,
-        may=tuple(people.name(person) for person in may),
+        approved=tuple((waiting.approved_by(request, one, people.name), one.at) for one in grants),
+        glass=next((one.break_glass for one in grants if one.break_glass), ""),
+        is_met=is_met(request, grants),
+        may=tuple(
+            waiting.named(one, people.name)
+            for one in waiting.able(request, grants, escalated=escalated)
+        ),
+        needed=waiting.needed(request, grants),
+        nudges=standing.nudges if is_open else None,
+        may_break_glass=may_break_glass(request, reader.id) is None,
         asked=request.asked if says_more(request) else "",
         confirm=to_confirm(request),
         why_not=refusal.text if refusal else mine,
@@ -147,12 +175,6 @@ def needs_fresh_sign_in(request: ApprovalRequest, catalog: Catalog) -> bool:
     """Tell whether approving it takes somebody who signed in just now."""
     table = catalog.environments.get(request.plan.environment)
     return table is None or table.fresh_sign_in
-
-
-def granter(by: str, request: ApprovalRequest, people: People) -> str:
-    """Name who approved."""
-    rule = f"the standing rule of {request.plan.environment}"
-    return rule if by == POLICY else people.name(by)
 
 
 def _parts(request: ApprovalRequest, about: list[Event], progress: Progress) -> Iterable[Part]:

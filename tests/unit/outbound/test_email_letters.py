@@ -123,7 +123,7 @@ def test_one_yes_of_two_is_confirmed_to_who_gave_it_and_to_nobody_else(bag: Post
     assert bag.tell(by_ben) == []
     (told,) = bag.tell(by_mia)
     assert told.reader.id == "mia"
-    assert "(1 of 2), and others must, too. Nothing was deployed" in told.says.paragraphs[0]
+    assert "(1 more needed), and others must, too. Nothing was deployed" in told.says.paragraphs[0]
     assert bag.tell(by_mia) == []
 
 

@@ -330,7 +330,7 @@ def test_an_open_card_mentions_those_who_can_still_act_and_nobody_else() -> None
 
     shown = _words(_drawn(card(CardState.OPEN, request=request(rule=rule), grants=(half,))))
 
-    assert "<@U0BEN>, Mia (2 needed)" in shown
+    assert "<@U0BEN>, Mia (1 more needed)" in shown
     assert "<@U0ANN>" not in shown
     assert "<@U0EVE>" not in shown
     assert "1 of 2 approvals so far: Ann" in shown
