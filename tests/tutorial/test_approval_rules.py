@@ -268,7 +268,7 @@ def test_breaking_the_glass_skips_no_digest():
 
 def test_the_glass_that_was_broken_counts_no_more_once_its_breaker_may_not():
     directory = FakeDirectory({"oncall": {"ann"}})
-    story = company(directory=directory, break_glass=["@oncall"])
+    story = company(directory=directory, quorum=2, break_glass=["@oncall"])
     works, story.bot_works = story.bot_works, lambda: story  # type: ignore[method-assign]
     breaks_glass(story, "it burns")
     story.bot_works = works  # type: ignore[method-assign]
