@@ -119,6 +119,8 @@ class Agent:
                 match thread.status:
                     case Status.WORKING if thread.job() == "advance":
                         thread = self._move(thread)
+                    case Status.EDITING:
+                        thread = self._proposals.edit(thread)
                     case Status.AWAITING_APPROVAL | Status.SLEEPING if self._is_due(thread):
                         thread = self._time_came(thread)
                     case Status.IN_LINE if self._has_its_turn(thread):

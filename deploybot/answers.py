@@ -8,35 +8,26 @@ from datetime import datetime
 from typing import Literal
 
 from deploy.catalog import Catalog
+from deploy.errors import Refusal as Against
 from deploy.locks import Hold
-from deploy.plan import SHORT
+from deploy.plan import SHORT, Plan
 from deploy.policy import Behalf, Facts, check_standing
 from deploybot.approvals import (
     ApprovalRequest,
-    Grant,
     Refusal,
     Rights,
     may_answer,
     may_break_glass,
     may_settle,
 )
+from deploybot.closed import being_edited, closed_as
 from deploybot.events import (
-    Answered,
-    ApprovalDenied,
-    ApprovalExpired,
-    ApprovalGranted,
     ApprovalRequested,
-    ApprovalSuperseded,
-    Cancelled,
     DeployOutcomeUnknown,
     DeployResolved,
-    DeployStarted,
-    Event,
-    Inbound,
 )
 from deploybot.ports import People
 from deploybot.thread import Status, Thread
-from deploybot.votes import is_met
 
 UNKNOWN_PERSON = (
     "I do not know you here, so nothing changed. Ask an operator to add you to deploybot's people."
@@ -66,10 +57,14 @@ def judge(
         return _unknown(said.by, rights)
     request = thread.standing.request
     standing = thread.standing.status
-    deniable = standing is Status.APPROVED and not said.approved
+    deniable = standing in (Status.APPROVED, Status.EDITING) and not said.approved
     is_open = standing is Status.AWAITING_APPROVAL or deniable
-    if request is None or request.id != said.request_id or not is_open:
-        return Refusal(reason_code="closed", text=closed_request(thread, said.request_id, people))
+    if request is None or request.id != said.request_id:
+        return closed_as(thread, said.request_id, people)
+    if thread.standing.edit is not None and said.approved:
+        return being_edited(thread.standing.edit, people, then="so nothing was approved")
+    if not is_open:
+        return closed_as(thread, said.request_id, people)
     other = _is_another(thread, request, said.digest, now)
     return other or _not_by_this_person(thread, request, said, rights)
 
@@ -142,14 +137,24 @@ def standing_against(
         start_at=request.start_at,
         breaks_glass=breaks_glass,
     )
+    refusal = refused_now(request.plans, behalf, catalog, holds, now)
+    if refusal is None:
+        return ()
+    return refusal.reason_code, f"{refusal.message} The request stays open until it expires."
+
+
+def refused_now(
+    plans: tuple[Plan, ...],
+    behalf: Behalf,
+    catalog: Catalog,
+    holds: tuple[Hold, ...],
+    now: datetime,
+) -> Against | None:
+    """Return the first reason against these plans that needs no network to be found."""
     holds = tuple(hold for hold in holds if hold.made_by == "rollback")
     facts = Facts(now=now, holds=holds, behalf=behalf)
-    for plan in request.plans:
-        refusal = check_standing(plan, facts, catalog)
-        if refusal is not None:
-            text = f"{refusal.message} The request stays open until it expires."
-            return refusal.reason_code, text
-    return ()
+    refusals = (check_standing(plan, facts, catalog) for plan in plans)
+    return next((refusal for refusal in refusals if refusal is not None), None)
 
 
 def unconfirmed(thread: Thread) -> str:
@@ -217,69 +222,3 @@ def _nothing_to_settle(thread: Thread, request_id: str, people: People) -> str:
                 "your answer changed nothing."
             )
     return "There is no deploy here whose outcome is not known, so nothing changed."
-
-
-def closed_request(thread: Thread, request_id: str, people: People) -> str:
-    """Say what became of a request that can no longer be answered."""
-    events = iter(thread.events)
-    request = next(
-        (
-            event.request
-            for event in events
-            if isinstance(event, ApprovalRequested) and event.request.id == request_id
-        ),
-        None,
-    )
-    if request is None:
-        return "There is no such request in this thread, so nothing changed."
-    plan = request.plan
-    verb, where = ("roll back", "on") if plan.action == "roll_back" else ("deploy", "to")
-    what = f"{verb} {plan.service} {where} {plan.environment}"
-    fate = _fate(request, list(events), people)
-    return f"This request ({what}) is closed: {fate}. Your answer changed nothing."
-
-
-def _fate(request: ApprovalRequest, later: list[Event], people: People) -> str:
-    """Return how the request ended: by enough grants, or by the first event that closed it."""
-    grants: list[ApprovalGranted] = []
-    for event in later:
-        if isinstance(event, ApprovalGranted) and event.request_id == request.id:
-            grants.append(event)
-        approved = is_met(request, tuple(map(Grant.of, grants)))
-        if isinstance(event, DeployStarted) or (approved and not isinstance(event, ApprovalDenied)):
-            break
-        if fate := _closed_by(event, people):
-            return fate
-    if grants:
-        last = grants[-1]
-        return f"already approved by {people.name(last.by)} at {last.at:%H:%M} UTC"
-    return "nobody can answer it any more"
-
-
-def _closed_by(event: Event, people: People) -> str:
-    when = f"{event.at:%H:%M} UTC"
-    who = people.name(event.by)
-    match event:
-        case ApprovalDenied():
-            return f"already denied by {who} at {when}"
-        case ApprovalExpired():
-            return f"it expired at {when}"
-        case ApprovalSuperseded():
-            return f"what it showed had changed by {when}; a newer card took its place"
-        case Cancelled():
-            return f"cancelled by {who} at {when}"
-        case Inbound() if event.kind.endswith("_received"):
-            return f"{who} wrote in the thread at {when}; look at the newest card"
-        case _:
-            return ""
-
-
-def closed_question(thread: Thread, question_id: str, people: People) -> str:
-    """Say what became of a question that can no longer be answered."""
-    for event in thread.events:
-        if isinstance(event, Answered) and event.question_id == question_id:
-            return (
-                f"{people.name(event.by)} answered this at {event.at:%H:%M} UTC; "
-                "your answer changed nothing. Write in the thread to add to it."
-            )
-    return "This question is closed; your answer changed nothing. Write in the thread instead."

@@ -13,6 +13,7 @@ from typing import Any, Literal, Self
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from deploy.plan import Plan
+from deploybot.edited import Edited
 from deploybot.rule import Circle, Members, Rule
 
 POLICY = "policy"
@@ -68,6 +69,8 @@ class ApprovalRequest(_Value):
     """When it starts; None for as soon as it is approved."""
     authors: tuple[str, ...] = ()
     """Who wrote what goes live, where authors may not approve it."""
+    edited: Edited | None = None
+    """Set when a person changed what an earlier card showed."""
 
     @property
     def plans(self) -> tuple[Plan, ...]:
@@ -142,6 +145,13 @@ class Refusal(_Value):
         "account_foreign",
         "account_guest",
         "account_unverified",
+        "superseded",
+        "being_edited",
+        "unchanged",
+        "not_in_request",
+        "ref_malformed",
+        "time_refused",
+        "order_unclear",
     ]
     text: str
 
@@ -169,16 +179,6 @@ def digest_of(request: ApprovalRequest) -> str:
         deciding(request), sort_keys=True, separators=(",", ":"), ensure_ascii=True
     )
     return hashlib.sha256(canonical.encode()).hexdigest()
-
-
-def differences(shown: Plan, now: Plan) -> tuple[str, ...]:
-    """Return in words which deciding fields of a plan differ from what was shown."""
-    before, after = shown.decides(), now.decides()
-    return tuple(
-        f"{field.replace('_', ' ')} {_short(before.get(field))} → {_short(after.get(field))}"
-        for field in sorted(before.keys() | after.keys())
-        if before.get(field) != after.get(field)
-    )
 
 
 def barred(request: ApprovalRequest, person: str) -> bool:
@@ -288,10 +288,3 @@ def _whoever(rule: Rule) -> str:
 def _called(circle: Circle) -> tuple[str, ...]:
     groups = (f"@{group.name} ({', '.join(group.people) or 'nobody'})" for group in circle.groups)
     return (*circle.named, *groups)
-
-
-def _short(value: object) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, default=str)
-    if len(text) == 40 and all(c in "0123456789abcdef" for c in text):
-        return text[:7]
-    return text if len(text) <= 60 else f"{text[:57]}…"

@@ -11,7 +11,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter
 from deploy.locks import Hold
 from deploy.plan import Plan
 from deploybot.approvals import ApprovalRequest, Standing
-from deploybot.next_step import NextStep
+from deploybot.next_step import Change, NextStep
 
 
 class Fact(BaseModel):
@@ -93,6 +93,8 @@ class ScheduleFired(Inbound):
 # -- what the agent did ------------------------------------------------------------
 
 
+PERSON = "person"
+"""What a step's `model` is when a person chose it, by editing what was asked for."""
 FACTS = "facts"
 """The intent of a read that no step chose: plain code knew that a model would ask for it."""
 
@@ -103,7 +105,7 @@ class StepChosen(Fact):
     kind: Literal["step_chosen"] = "step_chosen"
     step: NextStep
     model: str
-    """Who chose: a model's name, `offline` (the built-in planner) or `code`."""
+    """Who chose: a model's name, `offline` (the built-in planner), `code` or `person`."""
     prompt: str = ""
     """Digest of the prompt templates, 12 hex digits."""
     tokens_in: int = 0
@@ -278,6 +280,29 @@ class ApprovalSuperseded(Fact):
     kind: Literal["approval_superseded"] = "approval_superseded"
     request_id: str
     changes: tuple[str, ...]
+    edited_by: str = ""
+    """Whose edit took its place; they are one of those who asked from here on."""
+
+
+class EditRequested(Inbound):
+    """Somebody wants another change instead; until that is planned, nobody can approve."""
+
+    kind: Literal["edit_requested"] = "edit_requested"
+    request_id: str
+    digest: str
+    step: Annotated[Change, Field(discriminator="intent")]
+    """What they want instead, whole."""
+    channel: str
+    comment: str = ""
+
+
+class EditRefused(Fact):
+    """What somebody wanted instead cannot be had, or is what was shown: the request is open as it was."""
+
+    kind: Literal["edit_refused"] = "edit_refused"
+    request_id: str
+    reason_code: str
+    error: str
 
 
 class AnswerRefused(Inbound):
@@ -511,6 +536,8 @@ Event = Annotated[
     | ApprovalEscalated
     | ApprovalExpired
     | ApprovalSuperseded
+    | EditRequested
+    | EditRefused
     | AnswerRefused
     | MailBounced
     | DeployStarted

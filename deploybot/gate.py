@@ -6,7 +6,8 @@ from datetime import datetime
 from deploy.errors import DeployError, RefusedError
 from deploy.plan import Plan
 from deploybot.answers import asked_at
-from deploybot.approvals import POLICY, ApprovalRequest, Grant, Rights, differences
+from deploybot.approvals import POLICY, ApprovalRequest, Grant, Rights
+from deploybot.differing import differences
 from deploybot.directory import ConfiguredDirectory, rights_now, rule_of, stand_ins_now
 from deploybot.errors import LookupFailedError
 from deploybot.events import (

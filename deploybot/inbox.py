@@ -14,7 +14,6 @@ from deploybot import stopping
 from deploybot.answers import (
     UNKNOWN_PERSON,
     Said,
-    closed_question,
     judge,
     judge_settling,
     last_seen_live,
@@ -22,7 +21,9 @@ from deploybot.answers import (
     unconfirmed,
 )
 from deploybot.approvals import Refusal, Rights, Standing, standing_of
+from deploybot.closed import closed_question
 from deploybot.directory import ConfiguredDirectory, rights_now, stand_ins_now
+from deploybot.editing import Edit, against, judge_edit, wanted
 from deploybot.errors import (
     ConflictError,
     DuplicateError,
@@ -37,6 +38,7 @@ from deploybot.events import (
     ApprovalGranted,
     Cancelled,
     DeployResolved,
+    EditRequested,
     Event,
     Forked,
     ForkMade,
@@ -52,6 +54,7 @@ from deploybot.thread import Status, Thread, thread_id_for
 
 TRIES = 50
 """How often an append is tried again when others append at the same time."""
+BEING_PLANNED = "Being planned anew. A new card follows, or the thread says why there is none."
 REFUSALS_KEPT = 5
 """Refused answers of one person to one request that are stored; further ones only get words."""
 
@@ -169,6 +172,60 @@ class Inbox:
         """Return why this answer would not count now, or None; nothing is stored."""
         thread = self._store.load(answer.thread)
         return self._refusal(thread, answer, self._clock.now())[0]
+
+    def edit(self, edit: Edit) -> Receipt:
+        """Have the open request planned anew as somebody wants it instead, or say why not.
+
+        A refusal is told to whoever tried, and stored nowhere: the request is open as it was.
+        """
+        thread = self._store.load(edit.thread)
+        for _ in range(TRIES):
+            if _was_heard(thread, edit.delivery):
+                return Receipt(accepted=True, text=BEING_PLANNED, reason_code="duplicate")
+            judged = self._edited(thread, edit)
+            if isinstance(judged, Receipt):
+                return judged
+            try:
+                self._store.append(thread, judged, dedupe=(edit.delivery,))
+            except DuplicateError:
+                return Receipt(accepted=True, text=BEING_PLANNED, reason_code="duplicate")
+            except ConflictError:
+                thread = self._store.load(edit.thread)
+            else:
+                return Receipt(accepted=True, text=BEING_PLANNED)
+        raise ConflictError(edit.thread, len(thread.events), len(thread.events))
+
+    def edit_refusal(self, edit: Edit) -> Refusal | None:
+        """Return why this person may not edit the request now, or None; nothing is stored."""
+        return self._edit_refusal(self._store.load(edit.thread), edit, self._clock.now())
+
+    def _edit_refusal(self, thread: Thread, edit: Edit, now: datetime) -> Refusal | None:
+        rights = self._rights(thread, edit.request_id, edit.by, edit.channel)
+        return judge_edit(thread, edit, people=self._people, rights=rights, now=now)
+
+    def _edited(self, thread: Thread, edit: Edit) -> Receipt | Event:
+        """Return the wish to have it otherwise, if this person may and it makes sense."""
+        now, request = self._clock.now(), thread.standing.request
+        refusal = self._edit_refusal(thread, edit, now)
+        if refusal is not None or request is None or self._catalog is None:
+            text = refusal.text if refusal else "Nothing can be edited here, so nothing changed."
+            code = refusal.reason_code if refusal else "closed"
+            return Receipt(accepted=False, text=text, reason_code=code)
+        step = wanted(request, edit, self._catalog, now)
+        if isinstance(step, Refusal):
+            return Receipt(accepted=False, text=step.text, reason_code=step.reason_code)
+        if why := against(request, edit, step, self._catalog, self._store.holds(), now):
+            return Receipt(accepted=False, text=why[1], reason_code=why[0])
+        return EditRequested(
+            at=now,
+            by=edit.by,
+            delivery=edit.delivery,
+            request_id=request.id,
+            digest=request.digest,
+            step=step,
+            channel=edit.channel,
+            comment=edit.comment,
+        )
 
     def settle(self, settling: Settling) -> Receipt:
         """Say how a change of unknown outcome ended, and free its place; or refuse in words."""

@@ -71,6 +71,8 @@ class DeployTogether(_Intent):
         default=None,
         description="when it is to start, as HH:MM or YYYY-MM-DD HH:MM; null for at once",
     )
+    in_this_order: bool = False
+    """Whether a person said in which order, instead of the configuration; no model may."""
 
 
 class RollBack(_Intent):
@@ -209,6 +211,8 @@ def to_wire(step: NextStep) -> dict[str, Any]:
         wire["intent"] = f"{wire['intent']}_{wire.pop('service')}"
     if isinstance(step, Deploy | DeployTogether) and step.at is None:
         wire.pop("at")
+    if not wire.get("in_this_order"):
+        wire.pop("in_this_order", None)
     return wire
 
 

@@ -33,6 +33,8 @@ from deploybot.events import (
     DeployStarted,
     DeploySucceeded,
     DriftFound,
+    EditRefused,
+    EditRequested,
     EmailReceived,
     Escalated,
     Event,
@@ -256,7 +258,7 @@ def _heard(reel: _Reel, seq: int, event: Message) -> None:
         reel.tell(Opening("opening", f"asked {how}:\n{event.text}", by=event.by))
 
 
-def _about_requests(reel: _Reel, seq: int, event: Event) -> None:
+def _about_requests(reel: _Reel, seq: int, event: Event) -> None:  # noqa: C901, PLR0912 - a case an event
     _about_calls(reel, seq, event)
     match event:
         case ApprovalRequested(request=request):
@@ -280,6 +282,22 @@ def _about_requests(reel: _Reel, seq: int, event: Event) -> None:
             reel.close_approved(CardState.FAILED, event, f"never started: {error}")
         case Cancelled():
             reel.close_approved(CardState.CLOSED, event, "")
+        case EditRequested(request_id=request_id):
+            reel.card(request_id, editing=event.by)
+        case EditRefused(request_id=request_id, reason_code=code, error=error):
+            card = reel.told.get(f"card:{request_id}")
+            if isinstance(card, Card):
+                reel.card(request_id, editing="")
+                reel.tell(_not_edited(seq, card.editing, code, error))
+        case ApprovalSuperseded(request_id=request_id, edited_by=editor) if editor:
+            reel.card(
+                request_id,
+                state=CardState.SUPERSEDED,
+                editing=editor,
+                by=editor,
+                at=event.at,
+                note="; ".join(event.changes),
+            )
         case ApprovalSuperseded(request_id=request_id, changes=changes):
             note = f"What you saw has changed: {'; '.join(changes)}."
             reel.card(request_id, state=CardState.SUPERSEDED, at=event.at, note=note)
@@ -309,6 +327,17 @@ def _about_calls(reel: _Reel, seq: int, event: Event) -> None:
                 reel.tell(calls.review(f"review:{about}", card, card.glass))
         case _:
             pass
+
+
+def _not_edited(seq: int, editor: str, code: str, error: str) -> Said:
+    """Say in the thread why an edit came to nothing; whoever edited can act on it, and is pinged."""
+    key = f"said:{seq}"
+    if code == "unchanged":
+        return Said(key, f"{editor} edited the request. {error}", by=editor)
+    text = (
+        f"{editor} edited the request, and that cannot be had: {error} The card is open as it was."
+    )
+    return Said(key, text, "warning", mention=(editor,), by=editor)
 
 
 def _about_deploys(reel: _Reel, seq: int, event: Event) -> None:

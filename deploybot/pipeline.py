@@ -157,7 +157,8 @@ def went_live(events: tuple[Event, ...]) -> tuple[Changed, ...]:
 def _is_to_be_planned_anew(event: Event) -> bool:
     """Tell whether a change is to be planned again: it came to nothing, or its turn has come."""
     died = isinstance(event, DeployFailed) and event.recovered and not event.began
-    return died or isinstance(event, ApprovalSuperseded | TurnCame)
+    differs = isinstance(event, ApprovalSuperseded) and not event.edited_by
+    return died or differs or isinstance(event, TurnCame)
 
 
 def _again(turn: tuple[Event, ...]) -> NextStep | None:

@@ -10,20 +10,28 @@ from deploy.errors import DeployError, Refusal, RefusedError
 from deploy.moments import parse_start
 from deploy.plan import Plan
 from deploybot.approvals import POLICY, ApprovalRequest, Rights, barred
+from deploybot.differing import what_changed
 from deploybot.directory import ConfiguredDirectory, rule_of
+from deploybot.edited import Edited
+from deploybot.editing import AS_SHOWN, started_by, with_editor
 from deploybot.errors import LookupFailedError
 from deploybot.events import (
+    PERSON,
     ApprovalGranted,
     ApprovalRequested,
+    ApprovalSuperseded,
+    EditRefused,
+    EditRequested,
     Event,
     PlansShown,
     StepChosen,
     StepFailed,
 )
 from deploybot.lines import WORTH_WAITING, jumps, lined_up
-from deploybot.next_step import Change, Deploy, DeployTogether, RollBack, to_wire
+from deploybot.next_step import Change, RollBack, to_wire
 from deploybot.pipeline import this_turn
-from deploybot.ports import Asking, Clockwork, Deployer, Directory, People, Store
+from deploybot.planning import Planning
+from deploybot.ports import Clockwork, Deployer, Directory, People, Store
 from deploybot.rule import Rule
 from deploybot.thread import Thread
 from deploybot.votes import could_be_met
@@ -51,7 +59,8 @@ class Proposals:
 
     def propose(self, thread: Thread, step: Change) -> Thread:
         """Show people exactly what would run; or wait in line for it; or say why it cannot run."""
-        intent, planning = str(to_wire(step)["intent"]), Planning(self._deployer, thread, step)
+        intent = str(to_wire(step)["intent"])
+        planning = Planning(self._deployer, thread, step, thread.standing.requesters)
         try:
             return self._append(thread, *self._outcome(thread, step, planning))
         except RefusedError as error:
@@ -67,16 +76,67 @@ class Proposals:
         failed = StepFailed(at=self._clock.now(), by=by, intent=intent, code=code, error=text)
         return self._append(thread, failed)
 
-    def _outcome(self, thread: Thread, step: Change, planning: "Planning") -> tuple[Event, ...]:
+    def edit(self, thread: Thread) -> Thread:
+        """Show people what somebody wants instead of the open request; or say why it stays as it is.
+
+        Either all of it happens or nothing: the old card ends in the moment in which the new one
+        is there, or the place in line for it.
+        """
+        edit, shown = thread.standing.edit, thread.standing.request
+        if edit is None or shown is None:
+            return thread
+        planning = Planning(self._deployer, thread, edit.step, with_editor(shown, edit.by))
+        try:
+            asked = self._outcome(thread, edit.step, planning, edit)
+        except RefusedError as error:
+            code, text = str(error.reason_code), str(error)
+            if code in WORTH_WAITING:
+                waits = self._lined_up(thread, edit.step, planning, text)
+                where = f"it waits in line for {planning.at} on {edit.step.environment}"
+                return self._append(thread, *self._superseded(edit, (where,)), waits)
+        except DeployError as error:
+            code, text = "not_planned", str(error)
+        except LookupFailedError as error:
+            code, text = "rights_unknown", f"Who may approve could not be looked up: {error}."
+        else:
+            changes = _changes_shown(asked)
+            if changes:
+                return self._append(thread, *self._superseded(edit, changes), *asked)
+            code, text = "unchanged", AS_SHOWN
+        refused = EditRefused(
+            at=self._clock.now(),
+            by="agent:code",
+            request_id=edit.request_id,
+            reason_code=code,
+            error=text,
+        )
+        return self._append(thread, refused)
+
+    def _superseded(self, edit: EditRequested, changes: tuple[str, ...]) -> tuple[Event, ...]:
+        """Return the end of the old card, and the step that a person chose instead of the agent."""
+        now = self._clock.now()
+        superseded = ApprovalSuperseded(
+            at=now,
+            by="agent:code",
+            request_id=edit.request_id,
+            changes=changes,
+            edited_by=edit.by,
+        )
+        return (superseded, StepChosen(at=now, by=edit.by, step=edit.step, model=PERSON))
+
+    def _outcome(
+        self, thread: Thread, step: Change, planning: Planning, edit: EditRequested | None = None
+    ) -> tuple[Event, ...]:
         """Return what the step comes to when nothing is against it; raises what is."""
         now, by = self._clock.now(), f"agent:{thread.standing.agent}"
-        start_at = self._start_at(thread, step, now)
+        start_at = self._start_at(thread, step, now, edit)
         rule = self._rule(step.environment, now)
-        breaks = rule is not None and _may_break_freezes(rule, thread.standing.requesters)
+        breaks = rule is not None and _may_break_freezes(rule, planning.requesters)
         plans = planning.plans(start_at, breaks_glass=breaks)
         if thread.standing.dry_run or rule is None:
             return (PlansShown(at=now, by=by, plans=plans, start_at=start_at),)
         request = self._request(thread, step, plans, rule, start_at)
+        request = _asked_by(request, planning.requesters, edit, thread.standing.request)
         if not could_be_met(request, Rights.when_asked(request.rule)):
             raise RefusedError(_nobody_left(request))
         asked = ApprovalRequested(at=now, by=by, request=request)
@@ -134,7 +194,9 @@ class Proposals:
         addresses = (address for plan in plans for address in plan.author_addresses)
         return tuple(dict.fromkeys(self._people.by_author(address) for address in addresses))
 
-    def _start_at(self, thread: Thread, step: Change, now: datetime) -> datetime | None:
+    def _start_at(
+        self, thread: Thread, step: Change, now: datetime, edit: EditRequested | None
+    ) -> datetime | None:
         """Return when the change is to start; None for at once. Raises RefusedError.
 
         A time without a day is the next one after it was asked for; planned anew once that has
@@ -142,6 +204,9 @@ class Proposals:
         """
         if isinstance(step, RollBack) or step.at is None:
             return None
+        if edit is not None:
+            start = started_by(step, self._deployer.catalog, edit.at)
+            return start if start and start > now else None
         table = self._deployer.catalog.environments.get(step.environment)
         asked_at = next(
             event.at
@@ -158,7 +223,7 @@ class Proposals:
             return None
         return self._deployer.catalog.environments[step.environment].roll_back_after_seconds
 
-    def _lined_up(self, thread: Thread, step: Change, planning: "Planning", why: str) -> Event:
+    def _lined_up(self, thread: Thread, step: Change, planning: Planning, why: str) -> Event:
         return lined_up(
             self._store,
             thread,
@@ -173,59 +238,23 @@ class Proposals:
         return self._store.append(thread, *events, wake=False)
 
 
-class Planning:
-    """One change being planned, a service at a time; `at` is the service it has come to."""
+def _asked_by(
+    request: ApprovalRequest,
+    requesters: tuple[str, ...],
+    edit: EditRequested | None,
+    shown: ApprovalRequest | None,
+) -> ApprovalRequest:
+    """Return the request with who asked for it, and with what an edit changed of what was shown."""
+    if edit is None or shown is None:
+        return request
+    changes = what_changed(shown, request.plans, request.start_at)
+    edited = Edited(by=edit.by, changes=changes, comment=edit.comment)
+    return request.model_copy(update={"requesters": requesters, "edited": edited}).sealed()
 
-    def __init__(self, deployer: Deployer, thread: Thread, step: Change) -> None:
-        self._deployer = deployer.at_once()
-        self._thread = thread
-        self._step = step
-        self.at = ""
 
-    def plans(
-        self, start_at: datetime | None = None, *, breaks_glass: bool = False
-    ) -> tuple[Plan, ...]:
-        """Return what would run, in order; raises RefusedError with the first reason against it.
-
-        Of several services, those that are live already at that commit are left out.
-        """
-        action = "roll_back" if isinstance(self._step, RollBack) else "deploy"
-        parts = self._parts()
-        plans: list[Plan] = []
-        live: RefusedError | None = None
-        for service, ref in parts:
-            self.at = service
-            asking = Asking(
-                thread=self._thread.id,
-                requesters=self._thread.standing.requesters,
-                coming={plan.service: plan.sha for plan in plans},
-                start_at=start_at,
-                breaks_glass=breaks_glass,
-            )
-            try:
-                plan = self._deployer.plan(
-                    action, service, ref, self._step.environment, asking=asking
-                )
-            except RefusedError as error:
-                if error.reason_code != "already_live" or len(parts) == 1:
-                    raise
-                live = error
-            else:
-                plans.append(plan)
-        if not plans and live is not None:
-            raise live
-        return tuple(plans)
-
-    def _parts(self) -> tuple[tuple[str, str | None], ...]:
-        match self._step:
-            case Deploy(service=service, ref=ref):
-                return ((service, ref),)
-            case RollBack(service=service, to=to):
-                return ((service, to),)
-            case DeployTogether(parts=parts):
-                known = self._deployer.catalog.in_order(part.service for part in parts)
-                refs = {part.service: part.ref for part in parts}
-                return tuple((service, refs[service]) for service in known)
+def _changes_shown(asked: tuple[Event, ...]) -> tuple[str, ...]:
+    requests = (event.request for event in asked if isinstance(event, ApprovalRequested))
+    return next((one.edited.changes for one in requests if one.edited), ())
 
 
 def _nobody_left(request: ApprovalRequest) -> Refusal:

@@ -101,6 +101,8 @@ class Card(Telling):
     """Which of its changes it has come to; those before are live."""
     stopping: str = ""
     """Who wants the running deploy to stop."""
+    editing: str = ""
+    """Who wants something else instead, while that is planned, or has got it."""
     link: str = ""
     """Where the target shows the run, if it does."""
     operation: str = ""

@@ -14,6 +14,7 @@ from typing import Any, Literal
 from deploybot.approvals import POLICY, ApprovalRequest, Grant
 from deploybot.errors import IllegalEventError
 from deploybot.events import (
+    PERSON,
     Answered,
     AnswerRefused,
     ApiMessageReceived,
@@ -32,6 +33,8 @@ from deploybot.events import (
     DeployStarted,
     DeploySucceeded,
     DriftFound,
+    EditRefused,
+    EditRequested,
     EmailReceived,
     Escalated,
     Event,
@@ -78,6 +81,8 @@ class Status(StrEnum):
     """A question is open."""
     AWAITING_APPROVAL = "awaiting_approval"
     """A request is open; silence never approves it."""
+    EDITING = "editing"
+    """A person changed what the open request asks for; that is planned, and until then nobody approves."""
     APPROVED = "approved"
     """Enough people said yes; nothing has started."""
     DEPLOYING = "deploying"
@@ -135,6 +140,15 @@ TRANSITIONS: dict[Status, dict[type[Fact], Status]] = {
         ApprovalEscalated: _S.AWAITING_APPROVAL,
         ApprovalExpired: _S.DONE,
         ApprovalSuperseded: _S.WORKING,
+        EditRequested: _S.EDITING,
+        Cancelled: _S.DONE,
+    },
+    _S.EDITING: {
+        **_OPENED,  # a word closes the request, and the edit with it
+        EditRefused: _S.AWAITING_APPROVAL,  # as it was: nothing is lost
+        ApprovalSuperseded: _S.WORKING,  # what was edited is shown in the same breath
+        ApprovalDenied: _S.WORKING,
+        ApprovalExpired: _S.DONE,
         Cancelled: _S.DONE,
     },
     _S.APPROVED: {
@@ -194,6 +208,8 @@ class Standing:
     """How many times they have been reminded."""
     escalated: bool = False
     """Whether the next people may approve, too."""
+    edit: EditRequested | None = None
+    """What somebody wants instead of the request, while that is planned."""
     question: QuestionAsked | None = None
     started: DeployStarted | None = None
     part: int = 0
@@ -256,6 +272,8 @@ _ABOUT_A_REQUEST = (
     | ApprovalEscalated
     | ApprovalExpired
     | ApprovalSuperseded
+    | EditRequested
+    | EditRefused
     | DeployStarted
     | DeploySucceeded
     | DeployFailed
@@ -265,17 +283,19 @@ _ABOUT_A_REQUEST = (
 _IS_A_PART = DeployStarted | DeploySucceeded | DeployFailed | DeployOutcomeUnknown | DeployResolved
 _ENDS_A_DEPLOY = DeploySucceeded | DeployFailed | DeployOutcomeUnknown | DeployResolved
 _CLOSES = {Status.WORKING, Status.DONE}
+_ANSWERED_BY_CARD = (Status.AWAITING_APPROVAL, Status.EDITING, Status.APPROVED)
+"""Where a word is about what was asked for already, and asks for nothing itself."""
 
 
-def _fold(before: Standing, event: Event, status: Status) -> Standing:  # noqa: C901, PLR0912 - the table's other half, a case an event
+def _fold(before: Standing, event: Event, status: Status) -> Standing:  # noqa: C901, PLR0912, PLR0915 - the table's other half, a case an event
     """Carry what the table cannot: who asked, what is open, what is pending, what failed."""
-    now: dict[str, Any] = {"status": status, "pending": None}
+    now: dict[str, Any] = {"status": status, "pending": None, "edit": None}
     if status in _CLOSES:
         now |= {"request": None, "grants": (), "question": None, "started": None, "wake_at": None}
         now |= {"part": 0, "stop": None}
     match event:
         case SlackMessageReceived() | EmailReceived() | ApiMessageReceived() | ScheduleFired():
-            answers_a_card = before.status in (Status.AWAITING_APPROVAL, Status.APPROVED)
+            answers_a_card = before.status in _ANSWERED_BY_CARD
             now |= {"steps": 0, "errors_in_a_row": 0}
             if not answers_a_card and event.by not in before.requesters:
                 now["requesters"] = (*before.requesters, event.by)
@@ -292,7 +312,7 @@ def _fold(before: Standing, event: Event, status: Status) -> Standing:  # noqa: 
                 "steps": 0,
             }
         case StepChosen():
-            by_model = event.model != "code"
+            by_model = event.model not in ("code", PERSON)
             now |= {"pending": event, "steps": before.steps + by_model}
         case StepFailed():
             now["errors_in_a_row"] = before.errors_in_a_row + 1
@@ -305,6 +325,10 @@ def _fold(before: Standing, event: Event, status: Status) -> Standing:  # noqa: 
             now |= {"asked_at": event.at, "reminders": 0, "escalated": False}
         case ApprovalReminded() | ApprovalEscalated() | ApprovalGranted():
             now |= _answering(before, event)
+        case EditRequested():
+            now |= {"edit": event, "steps": 0, "errors_in_a_row": 0}
+        case ApprovalSuperseded(edited_by=by) if by and by not in before.requesters:
+            now["requesters"] = (*before.requesters, by)
         case DeployStarted():
             now["started"] = event
         case StopRequested():
@@ -333,7 +357,7 @@ def _check_request(standing: Standing, event: _ABOUT_A_REQUEST) -> None:
     if request is None or request.id != event.request_id:
         raise IllegalEventError(_illegal(standing, event))
     wrong = False
-    if isinstance(event, ApprovalGranted | ApprovalDenied | DeployStarted):
+    if isinstance(event, ApprovalGranted | ApprovalDenied | EditRequested | DeployStarted):
         wrong = event.digest != request.digest or _is_late(standing, request, event)
     if isinstance(event, _IS_A_PART):
         wrong = wrong or event.part != standing.part
@@ -344,11 +368,11 @@ def _check_request(standing: Standing, event: _ABOUT_A_REQUEST) -> None:
 def _is_late(
     standing: Standing,
     request: ApprovalRequest,
-    event: ApprovalGranted | ApprovalDenied | DeployStarted,
+    event: ApprovalGranted | ApprovalDenied | EditRequested | DeployStarted,
 ) -> bool:
     """Tell whether the time for it is over; what follows a first change that is live may go on."""
     match event:
-        case ApprovalGranted():
+        case ApprovalGranted() | EditRequested():
             return event.at >= request.expires_at
         case DeployStarted():
             early = request.start_at is not None and event.at < request.start_at
@@ -434,7 +458,7 @@ class Thread:
         match Status.DEPLOYING if self.is_deploying else self.status:
             case Status.APPROVED if request and request.start_at and request.start_at > now:
                 return request.start_at
-            case Status.WORKING | Status.APPROVED | Status.DEPLOYING:
+            case Status.WORKING | Status.EDITING | Status.APPROVED | Status.DEPLOYING:
                 return now + sweep
             case Status.AWAITING_APPROVAL:
                 return standing.nudges.next_at if standing.nudges else None
@@ -463,6 +487,8 @@ class Thread:
                 return None  # the clock wakes it when its time has come
             case Status.APPROVED:
                 return "operate"
+            case Status.EDITING:
+                return "advance"
             case Status.WORKING:
                 pending = self.standing.pending
                 return "operate" if pending and isinstance(pending.step, RunTests) else "advance"

@@ -12,6 +12,7 @@ from deploy.plan import SHORT
 from deploybot.approvals import POLICY, ApprovalRequest
 from deploybot.events import (
     FACTS,
+    PERSON,
     Answered,
     AnswerRefused,
     ApiMessageReceived,
@@ -30,6 +31,8 @@ from deploybot.events import (
     DeployStarted,
     DeploySucceeded,
     DriftFound,
+    EditRefused,
+    EditRequested,
     EmailReceived,
     Escalated,
     Event,
@@ -95,8 +98,10 @@ def _heard(event: Event) -> Words | None:  # noqa: PLR0911 - a case an event
             return None
 
 
-def _done(event: Event) -> Words | None:  # noqa: C901, PLR0911 - a case an event
+def _done(event: Event) -> Words | None:  # noqa: C901, PLR0911, PLR0912 - a case an event
     match event:
+        case StepChosen(step=step, model=model) if model == PERSON:
+            return Words(f"wants to {step_words(step)}")
         case StepChosen(step=step, model=model):
             took = f", {duration(event.ms / 1000)}" if event.ms >= 100 else ""
             tokens = event.tokens_in + event.tokens_out
@@ -132,7 +137,7 @@ def _done(event: Event) -> Words | None:  # noqa: C901, PLR0911 - a case an even
             return None
 
 
-def _decided(event: Event) -> Words | None:  # noqa: PLR0911 - a case an event
+def _decided(event: Event) -> Words | None:  # noqa: C901, PLR0911, PLR0912 - a case an event
     match event:
         case ApprovalRequested(request=request):
             return Words(f"asks to {changes(request)}", request.reason, tuple(_bound(request)))
@@ -148,6 +153,12 @@ def _decided(event: Event) -> Words | None:  # noqa: PLR0911 - a case an event
             return Words(f"denied over {channel}", feedback)
         case ApprovalExpired():
             return Words("nobody answered in time; nothing ran")
+        case EditRequested(step=step, comment=comment):
+            return Words(f"edited it: wants to {step_words(step)}", comment)
+        case EditRefused(reason_code=code, error=error):
+            return Words(f"the edit was not taken ({code}); it is open as it was", error)
+        case ApprovalSuperseded(changes=changed) if event.edited_by:
+            return Words(f"edited by {event.edited_by}; a newer card took its place", "", changed)
         case ApprovalSuperseded(changes=changed):
             return Words("what was shown has changed; nothing ran", "", changed)
         case AnswerRefused(reason_code=code, text=text):

@@ -124,6 +124,8 @@ class FakeDeployer:
     live_now: dict[tuple[str, str], Live] = field(default_factory=dict)
     ran: list[str] = field(default_factory=list)
     began: set[str] = field(default_factory=set)
+    ran_as: dict[str, str] = field(default_factory=dict)
+    """Operation → the commit that ran under it."""
     ended: dict[str, Ended] = field(default_factory=dict)
     history: dict[tuple[str, str], list[str]] = field(default_factory=dict)
     fails: dict[str, str] = field(default_factory=dict)
@@ -274,6 +276,7 @@ class FakeDeployer:
         guard()
         plan, place = order.plan, (order.plan.service, order.plan.environment)
         self.began.add(order.approval_id)
+        self.ran_as[order.approval_id] = plan.sha
         self.ran.append(f"{plan.action} {plan.service} {plan.sha[:7]} {plan.environment}")
         live = self.live_now.get(place)
         if error := self.fails.get(plan.service):

@@ -16,6 +16,8 @@ from deploybot.events import (
     DeployOutcomeUnknown,
     DeployStarted,
     DeploySucceeded,
+    EditRefused,
+    EditRequested,
     EmailReceived,
     Event,
     ScheduleFired,
@@ -31,14 +33,14 @@ def violations(events: Iterable[Event]) -> list[str]:
     """Return what is wrong with a history, in words; empty when all is as promised."""
     history = list(events)
     found: list[str] = []
-    started: set[str] = set()
+    started: set[tuple[str, int]] = set()
     running: str | None = None
     for index, event in enumerate(history):
         if isinstance(event, DeployStarted):
             found += _unfounded_start(history[:index], event, started)
             if running is not None:
                 found.append(f"{event.request_id} started while {running} ran")
-            started.add(event.request_id)
+            started.add((event.request_id, event.part))
             running = event.request_id
         elif isinstance(event, ENDS):
             if running != event.request_id:
@@ -49,18 +51,20 @@ def violations(events: Iterable[Event]) -> list[str]:
     return found
 
 
-def _unfounded_start(before: list[Event], start: DeployStarted, seen: set[str]) -> list[str]:
+def _unfounded_start(
+    before: list[Event], start: DeployStarted, seen: set[tuple[str, int]]
+) -> list[str]:
     name = start.request_id
     requests = [e for e in before if isinstance(e, ApprovalRequested) and e.request.id == name]
     if len(requests) != 1:
         return [f"{name} started without a request of its own"]
     request = requests[0].request
     found = []
-    if name in seen:
+    if (name, start.part) in seen:
         found.append(f"{name} started twice")
     if start.digest != request.digest:
         found.append(f"{name} started with another digest")
-    if start.at >= request.expires_at:
+    if start.part == 0 and start.at >= request.start_by:
         found.append(f"{name} started after it had expired")
     if not _granted(before[before.index(requests[0]) + 1 :], request):
         found.append(f"{name} started without enough people's word")
@@ -70,9 +74,13 @@ def _unfounded_start(before: list[Event], start: DeployStarted, seen: set[str]) 
 def _granted(after: list[Event], request: ApprovalRequest) -> bool:
     """Walk from the request on: enough yeses, before anything that closes it, and no no."""
     people: set[str] = set()
-    met = False
+    met = edited = False
     for event in after:
         match event:
+            case EditRequested() | EditRefused():
+                edited = isinstance(event, EditRequested)
+            case ApprovalGranted() if edited:
+                pass
             case ApprovalGranted(request_id=request.id) if event.digest == request.digest:
                 if event.at < request.expires_at and _may(request, event.by):
                     people.add(event.by)

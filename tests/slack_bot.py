@@ -11,10 +11,11 @@ from typing import Any
 from urllib.parse import urlencode
 
 import uvicorn
-from fakes import PEOPLE, FakeClock
+from fakes import PEOPLE, FakeClock, catalog
 from fastapi import FastAPI
 from slack_sdk import WebClient
 
+from deploy.catalog import Catalog
 from deploybot.inbound.slack_payloads import Home
 from deploybot.inbox import Inbox
 from deploybot.outbound.slack_calls import slack_client
@@ -99,14 +100,17 @@ def desk(
     client: WebClient | None = None,
     overview: Overview = Overview(),  # noqa: B008 - it is frozen
     directory: SlackDirectory | None = None,
+    table: Catalog | None = None,
 ) -> SlackDesk:
     """Return the desk over a store, with the people of the fakes."""
+    table = table or catalog()
     return SlackDesk(
-        inbox=Inbox(store, PEOPLE, clock.clockwork, directory=directory),
+        inbox=Inbox(store, PEOPLE, clock.clockwork, table, directory=directory),
         store=store,
         people=PEOPLE,
         now=clock.now,
         client=client or slack_client(TOKEN, NOWHERE, timeout=2),
+        catalog=table,
         commands=CommandDesk(
             overview=lambda: overview,
             holds=store.holds,

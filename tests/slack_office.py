@@ -116,5 +116,5 @@ def opened(
         if asks_slack:
             directory = SlackDirectory(client, people=PEOPLE, groups=table.groups)
         story = Story(clock=clock, table=table, directory=directory).verified_on_staging("main")
-        its_desk = desk(story.store, story.clock, client, directory=directory)
+        its_desk = desk(story.store, story.clock, client, directory=directory, table=table)
         yield Office(server.workspace, its_desk, story)

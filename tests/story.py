@@ -7,10 +7,11 @@ from fakes import PEOPLE, FakeClock, FakeDeployer, ScriptedModel, catalog, plain
 
 from deploybot.agent import Agent
 from deploybot.approvals import ApprovalRequest
+from deploybot.editing import Edit
 from deploybot.events import ApiMessageReceived, BranchUpdated
 from deploybot.inbox import Answer, Inbox, Receipt
 from deploybot.memory import MemoryStore
-from deploybot.next_step import NextStep
+from deploybot.next_step import NextStep, Part
 from deploybot.operate import Operator
 from deploybot.outbox import tellings
 from deploybot.ports import Directory, Model, People
@@ -107,6 +108,50 @@ class Story:
     ) -> Receipt:
         return self._answers(approved=False, by=by, words=words, request=request)
 
+    def edits(
+        self,
+        *,
+        by: str = "ben",
+        request: ApprovalRequest | None = None,
+        start: str | None = None,
+        comment: str = "",
+        key: str = "",
+        works: bool = True,
+        resolves: bool = False,
+        **refs: str,
+    ) -> Receipt:
+        """Have somebody edit the open card: services, in order, with their refs."""
+        request = request or self.request
+        if resolves:  # a target that knows the commit by any of its digits
+            self.deployer.history[("backend", "staging")] = [plan.sha for plan in request.plans]
+        parts = tuple(Part(service=service, ref=ref) for service, ref in refs.items())
+        receipt = self.inbox.edit(
+            Edit(
+                thread=request.thread,
+                request_id=request.id,
+                digest=request.digest,
+                by=by,
+                delivery=key or self._delivery(),
+                parts=parts or None,
+                start=start,
+                comment=comment,
+            )
+        )
+        if works:
+            self.bot_works()
+        return receipt
+
+    def answers(
+        self,
+        *,
+        approved: bool = True,
+        by: str = "ben",
+        request: ApprovalRequest | None = None,
+        works: bool = False,
+    ) -> Receipt:
+        """Answer, and let the workers take what is waiting or not."""
+        return self._answers(approved=approved, by=by, words="no", request=request, works=works)
+
     def bot_works(self) -> "Story":
         """Let the workers take every wake-up until nothing is left to do."""
         while wake_up := self.store.next_wake_up():
@@ -118,7 +163,13 @@ class Story:
         return self
 
     def _answers(
-        self, *, approved: bool, by: str, words: str, request: ApprovalRequest | None
+        self,
+        *,
+        approved: bool,
+        by: str,
+        words: str,
+        request: ApprovalRequest | None,
+        works: bool = True,
     ) -> Receipt:
         request = request or self.request
         receipt = self.inbox.answer(
@@ -134,7 +185,8 @@ class Story:
                 delivery=self._delivery(),
             )
         )
-        self.bot_works()
+        if works:
+            self.bot_works()
         return receipt
 
     def _delivery(self) -> str:

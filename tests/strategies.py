@@ -20,6 +20,8 @@ from deploybot.events import (
     DeployOutcomeUnknown,
     DeployStarted,
     DeploySucceeded,
+    EditRefused,
+    EditRequested,
     Event,
     Finished,
     Paused,
@@ -75,6 +77,7 @@ def _request(name: str) -> ApprovalRequest:
     ).sealed()
 
 
+STEP = Deploy(service="backend", ref="v1.1.0", environment="production", reason="")
 REQUESTS = {name: _request(name) for name in ("r1", "r2")}
 
 
@@ -101,6 +104,9 @@ def _pool(minute: int) -> list[Event]:
             ),
             ApprovalExpired(**about),
             ApprovalSuperseded(**about, changes=("sha",)),
+            ApprovalSuperseded(**about, changes=("sha",), edited_by="ben"),
+            EditRequested(**about, delivery="d", digest=request.digest, step=STEP, channel="api"),
+            EditRefused(**about, reason_code="ref_missing", error="No such ref."),
             DeploySucceeded(**about, sha="a" * 40, seconds=1),
             DeployFailed(**about, step="build", error="no", live=None),
             DeployOutcomeUnknown(**about, step="build", live=None),

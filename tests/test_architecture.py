@@ -32,7 +32,7 @@ LONGER = {
     "deploybot/thread.py": "all that may follow what: one table and its fold",
 }
 """The files that may grow beyond LINES, up to MOST, and why each is still one thing."""
-MOST = 550
+MOST = 600
 
 MODULES = sorted(
     path

@@ -13,6 +13,7 @@ from deploybot.cli.answering import (
     confirmations,
     decision,
 )
+from deploybot.cli.changing import Changes
 from deploybot.cli.client import Client, Json, RefusedError, thread_path
 from deploybot.cli.exits import Exit
 from deploybot.cli.following import Mirror
@@ -95,6 +96,13 @@ class Acting:
             raise ConfigError("Denying takes a reason, which the bot reads; nothing was sent.")
         body = decision(request, approved=False, comment=reason)
         return self._decide(thread_id, body, mirror, shown, manner)
+
+    def edit(self, thread_id: str, changes: Changes, *, manner: Manner | None) -> int:
+        """Have what is open planned anew, with other commits, another order or another start."""
+        mirror, shown = self._look(thread_id)
+        body = changes.of(_open_request(mirror))
+        answer = self._client.post(thread_path(thread_id, "edit"), body)
+        return self._then(answer, str(answer.get("text") or "Edited."), mirror, shown, manner)
 
     def reply(self, thread_id: str, text: str, *, manner: Manner | None) -> int:
         """Answer the open question, or say something in the thread."""

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from deploybot.cli import audit_commands, place_commands, thread_commands, tokens
+from deploybot.cli import audit_commands, edit_command, place_commands, thread_commands, tokens
 
 RUNNING = "Run it"
 CHECKING = "Check it"
@@ -47,6 +47,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["--help", "-h"]},
 )
 app.add_typer(thread_commands.app)
+app.add_typer(edit_command.app)
 app.add_typer(place_commands.app)
 app.add_typer(audit_commands.app)
 app.add_typer(tokens.app, name="token", rich_help_panel=RUNNING)

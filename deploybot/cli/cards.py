@@ -120,6 +120,10 @@ def _some(names: tuple[str, ...], total: int) -> str:
 
 def _asked(request: ApprovalRequest) -> Iterator[Row]:
     yield _fact("asked by", ", ".join(request.requesters) or "nobody")
+    if request.edited:
+        yield _fact("edited by", f"{request.edited.by}: {'; '.join(request.edited.changes)}")
+        if request.edited.comment:
+            yield _fact("", f"“{request.edited.comment}”", "italic")
     if request.asked:
         yield _fact("", f"“{' '.join(request.asked.split())}”", "italic")
     if request.reason:

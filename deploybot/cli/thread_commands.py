@@ -70,8 +70,8 @@ def ask(  # noqa: PLR0913 - an option each
             "--never-ask; nothing was sent."
         )
     in_place = is_live and not never_ask
-    manner = _manner(not no_follow, wait=wait or in_place, timeout=timeout, in_place=in_place)
-    acting = _acting(state, as_, as_json=as_json)
+    manner = manner_of(not no_follow, wait=wait or in_place, timeout=timeout, in_place=in_place)
+    acting = acting_of(state, as_, as_json=as_json)
     return acting.ask(_text(words), agent=agent, dry_run=dry_run, manner=manner)
 
 
@@ -122,7 +122,7 @@ def show(
     from deploybot.cli import threads as command
     from deploybot.cli.connection import connect, now
 
-    manner = _manner(follow, wait=True, timeout=timeout)
+    manner = manner_of(follow, wait=True, timeout=timeout)
     client = connect(terminal, state=state, person=as_)
     return command.show(terminal, client, thread, now=now, manner=manner)
 
@@ -156,8 +156,8 @@ def approve(  # noqa: PLR0913 - an option each
     On a terminal it is shown first, and each sentence that needs it is confirmed on its own. A
     script names what somebody has seen with --digest.
     """
-    manner = _manner(follow, wait=wait, timeout=timeout)
-    acting = _acting(state, as_, as_json=as_json)
+    manner = manner_of(follow, wait=wait, timeout=timeout)
+    acting = acting_of(state, as_, as_json=as_json)
     return acting.approve(
         thread, digest=digest, yes=yes, comment=comment, manner=manner, break_glass=break_glass
     )
@@ -178,8 +178,8 @@ def deny(
     as_json: Json = False,
 ) -> int:
     """Deny what is open in a thread, and say why: the bot reads it and proposes anew."""
-    manner = _manner(follow, wait=wait, timeout=timeout)
-    acting = _acting(state, as_, as_json=as_json)
+    manner = manner_of(follow, wait=wait, timeout=timeout)
+    acting = acting_of(state, as_, as_json=as_json)
     return acting.deny(thread, _text(reason or []), manner=manner)
 
 
@@ -198,8 +198,8 @@ def reply(
     as_json: Json = False,
 ) -> int:
     """Answer the open question of a thread, or say something there."""
-    manner = _manner(follow, wait=wait, timeout=timeout)
-    acting = _acting(state, as_, as_json=as_json)
+    manner = manner_of(follow, wait=wait, timeout=timeout)
+    acting = acting_of(state, as_, as_json=as_json)
     return acting.reply(thread, _text(words), manner=manner)
 
 
@@ -216,20 +216,20 @@ def resolve(
     as_json: Json = False,
 ) -> int:
     """Settle a deploy whose outcome is not known, after you have looked; its place becomes free."""
-    acting = _acting(state, as_, as_json=as_json)
+    acting = acting_of(state, as_, as_json=as_json)
     return acting.resolve(thread, outcome.value, _text(comment or []))
 
 
 @app.command(rich_help_panel=ASKING)
 def pause(thread: ThreadId, *, state: State = None, as_: As = "", as_json: Json = False) -> int:
     """Stop a thread where it stands: it hears, and starts nothing."""
-    return _acting(state, as_, as_json=as_json).move(thread, "pause")
+    return acting_of(state, as_, as_json=as_json).move(thread, "pause")
 
 
 @app.command(rich_help_panel=ASKING)
 def resume(thread: ThreadId, *, state: State = None, as_: As = "", as_json: Json = False) -> int:
     """Let a paused thread go on from where it stood."""
-    return _acting(state, as_, as_json=as_json).move(thread, "resume")
+    return acting_of(state, as_, as_json=as_json).move(thread, "resume")
 
 
 @app.command(rich_help_panel=ASKING)
@@ -243,7 +243,7 @@ def cancel(
 ) -> int:
     """End a thread; a deploy that runs is asked to stop at its next safe step."""
     body = {"reason": reason} if reason else None
-    return _acting(state, as_, as_json=as_json).move(thread, "cancel", body)
+    return acting_of(state, as_, as_json=as_json).move(thread, "cancel", body)
 
 
 @app.command(rich_help_panel=ASKING)
@@ -256,10 +256,11 @@ def fork(
     as_json: Json = False,
 ) -> int:
     """Begin a new thread with the first events of another; nothing is open in it."""
-    return _acting(state, as_, as_json=as_json).fork(thread, at)
+    return acting_of(state, as_, as_json=as_json).fork(thread, at)
 
 
-def _acting(state: Path | None, person: str, *, as_json: bool) -> "Acting":
+def acting_of(state: Path | None, person: str, *, as_json: bool) -> "Acting":
+    """Return one person's commands over the API."""
     from deploybot.cli.acting import Acting
     from deploybot.cli.connection import connect, now
     from deploybot.cli.terminal import Terminal
@@ -268,13 +269,14 @@ def _acting(state: Path | None, person: str, *, as_json: bool) -> "Acting":
     return Acting(terminal, connect(terminal, state=state, person=person), now)
 
 
-def _manner(
+def manner_of(
     follow: bool,  # noqa: FBT001 - whether there is one at all
     *,
     wait: bool,
     timeout: str,
     in_place: bool = False,
 ) -> "Manner | None":
+    """Return how a thread is followed; None for not at all."""
     from deploybot.cli.watching import Manner
 
     seconds = seconds_of(timeout) if timeout else None

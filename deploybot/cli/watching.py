@@ -22,6 +22,7 @@ _DOING = {
     Status.DEPLOYING: "deploying",
     Status.SLEEPING: "asleep until its time comes",
     Status.AWAITING_APPROVAL: "waiting for an approver",
+    Status.EDITING: "planning what somebody wants instead",
     Status.AWAITING_INPUT: "waiting for an answer",
     Status.IN_LINE: "waiting in line",
     Status.OUTCOME_UNKNOWN: "waiting for somebody to settle the outcome",

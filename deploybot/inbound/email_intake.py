@@ -212,7 +212,8 @@ class MailDesk:
                 address=letter.mail.address,
             )
             return Taken(thread.id, receipt.reason_code or "answered")
-        open_request = thread.standing.status in (Status.AWAITING_APPROVAL, Status.APPROVED)
+        answerable = (Status.AWAITING_APPROVAL, Status.EDITING, Status.APPROVED)
+        open_request = thread.standing.status in answerable
         if not isinstance(letter.says, Words) and (open_request or letter.mail.codes):
             request = thread.standing.request
             about = request.id if request else ""

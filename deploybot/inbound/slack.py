@@ -16,6 +16,7 @@ from deploybot.inbound.slack_buttons import (
     CHOOSE,
     DENIAL,
     DENY,
+    EDIT,
     IT_FAILED,
     IT_IS_LIVE,
     QUESTION,
@@ -81,6 +82,18 @@ class Breaking:
     answer: Answer
     channel: str
     trigger: str
+
+
+@dataclass(frozen=True)
+class EditPressed:
+    """Somebody's wish to change what a card asks for, and what is needed to ask them how."""
+
+    about: Reference
+    by: str
+    user: str
+    channel: str
+    trigger: str
+    delivery: str
 
 
 @dataclass(frozen=True)
@@ -164,7 +177,7 @@ def read_message(payload: Json, home: Home, people: People, now: datetime) -> Wo
 
 def read_click(  # noqa: PLR0911 - a case a button
     payload: Json, people: People
-) -> Pressed | Breaking | Stopping | Chosen | Answering | Settling | Ignored:
+) -> Pressed | Breaking | EditPressed | Stopping | Chosen | Answering | Settling | Ignored:
     """Return which button was pressed on what; raises InboundError (400) when it is garbled."""
     click = parsed(Click, payload)
     action, where, user = click.actions[0], click.container, click.user.id
@@ -181,9 +194,11 @@ def read_click(  # noqa: PLR0911 - a case a button
         if asked is None:
             return Ignored("no such question")
         return Answering(*asked, "", by, user, delivery, where.channel_id, click.trigger_id)
-    if action.action_id not in {APPROVE, DENY, BREAK_GLASS, STOP, IT_IS_LIVE, IT_FAILED}:
+    if action.action_id not in {APPROVE, DENY, BREAK_GLASS, EDIT, STOP, IT_IS_LIVE, IT_FAILED}:
         return Ignored("no such button")
     about = Reference.loads(action.value)
+    if action.action_id == EDIT:
+        return EditPressed(about, by, user, where.channel_id, click.trigger_id, delivery)
     if action.action_id == STOP:
         return Stopping(about.thread, about.request, by, user, where.channel_id, delivery)
     if action.action_id in {IT_IS_LIVE, IT_FAILED}:

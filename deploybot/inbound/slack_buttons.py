@@ -9,6 +9,7 @@ from deploybot.errors import InboundError
 APPROVE = "approve"
 DENY = "deny"
 STOP = "stop"
+EDIT = "edit"
 CHOOSE = "choose"
 """Action ids; one of a row of choices is `choose:<index>`."""
 ANSWER = "answer_in_words"
@@ -24,6 +25,10 @@ QUESTION = "question"
 """Callback id of the dialog that takes an answer in words, and block id of its one input."""
 WORDS = "words"
 """Action id of the one input of a dialog."""
+EDITING = "editing"
+"""Callback id of the dialog that changes what is asked for."""
+REF, TURN, START, WHY = "ref", "turn", "start", "why"
+"""Its inputs, as block and action ids; those of a service have its number behind a colon."""
 
 
 class Reference(BaseModel):

@@ -89,9 +89,10 @@ class Click(Part):
 
 
 class Input(Part):
-    """What was typed."""
+    """What was typed or picked."""
 
     value: str | None = None
+    selected_option: Option | None = None
 
 
 class State(Part):

@@ -71,6 +71,7 @@ def _bounded(wire: dict[str, Any]) -> dict[str, Any]:
     bounded = {
         key: value[:LONGEST_WORDS] if isinstance(value, str) else value
         for key, value in wire.items()
+        if key != "in_this_order"  # a person's word
     }
     for key, most in (("limit", MOST_LISTED), ("seconds", LONGEST_WAIT)):
         if isinstance(bounded.get(key), int):

@@ -36,6 +36,8 @@ def word_of(card: Card, state: str) -> tuple[str, str]:
     """Return how a request stands, in a word or two, and its tone; `state` may be on the way, too."""
     if state in ("approved", "granted"):
         return ("approved", "good") if state == "approved" else ("your approval counts", "calm")
+    if card.state is CardState.SUPERSEDED and card.editing:
+        return "edited", "calm"
     stopped = card.was_met and card.state in (CardState.DENIED, CardState.CLOSED)
     return "stopped" if stopped else ENDED[card.state], _TONES.get(card.state, "calm")
 
@@ -96,7 +98,7 @@ def ending(card: Card, people: People) -> str:
     return " ".join(said)
 
 
-def _ending(card: Card, people: People) -> str:  # noqa: C901 - a case a state
+def _ending(card: Card, people: People) -> str:  # noqa: C901, PLR0912 - a case a state
     when = f" at {card.at:%H:%M} UTC" if card.at else ""
     by = people.name(card.by) if card.by else "somebody"
     live = f"{_live(card)} is live." if card.live else "Nothing is live there."
@@ -124,6 +126,8 @@ def _ending(card: Card, people: People) -> str:  # noqa: C901 - a case a state
             why = f"It was approved, and could not start in time, so it expired{when}"
         case CardState.EXPIRED:
             why = f"Nobody answered in time, so it expired{when}"
+        case CardState.SUPERSEDED if card.editing:
+            why = f"{by} edited it{when}, so it can no longer be answered; a new request follows"
         case CardState.SUPERSEDED:
             why = "It can no longer be answered; if it is still wanted, a new request follows"
         case CardState.IN_LINE:

@@ -46,6 +46,7 @@ def of(
     starts = moment(request.start_at) if request.start_at else ""
     people_and_times = (
         Fact("Asked by", asked_by or "deploybot", _quoted(request.asked)),
+        *_edited(request, people),
         Fact("Approvers", (approvers or "nobody") + (f" ({need})" if need else "")),
         Fact("Approved by", line_of(", ".join(_granted(request, grants, people)))),
         Fact("Until", moment(request.expires_at)),
@@ -71,6 +72,14 @@ def in_short(request: ApprovalRequest, people: People) -> tuple[Fact, ...]:
     several = len(request.plans) > 1
     changes = (Fact(plan.service if several else "Change", _change(plan)) for plan in request.plans)
     return (*changes, Fact("Asked by", asked_by or "deploybot", _quoted(request.asked)))
+
+
+def _edited(request: ApprovalRequest, people: People) -> Iterator[Fact]:
+    """Yield whose edit of an earlier request this one came of, if of any."""
+    if request.edited:
+        changes = tuple(line_of(change) for change in request.edited.changes)
+        lines = (*changes, *_quoted(request.edited.comment))
+        yield Fact("Edited by", line_of(people.name(request.edited.by)), lines)
 
 
 def of_dry_run(plans: tuple[Plan, ...], start_at: datetime | None) -> tuple[Fact, ...]:

@@ -9,6 +9,7 @@ from deploybot.inbound.slack_buttons import (
     APPROVE,
     BREAK_GLASS,
     DENY,
+    EDIT,
     IT_FAILED,
     IT_IS_LIVE,
     STOP,
@@ -21,8 +22,9 @@ from deploybot.outbound.slack_text import escape, line
 from deploybot.ports import People
 from deploybot.telling import Card, CardState
 
-ANSWERS = ((APPROVE, "Approve", "primary"), (DENY, "Deny", "danger"))
+ANSWERS = ((APPROVE, "Approve", "primary"), (DENY, "Deny", "danger"), (EDIT, "Edit…", ""))
 GLASS = ((BREAK_GLASS, "Break the glass…", ""),)
+WHILE_EDITED = ((DENY, "Deny", "danger"),)
 OUTCOMES = ((IT_IS_LIVE, "It is live", "primary"), (IT_FAILED, "It failed", "danger"))
 NEVER_MIND = ((DENY, "Stop it", "danger"),)
 HALT = ((STOP, "Stop", "danger"),)
@@ -35,7 +37,8 @@ def actions(card: Card, people: People) -> list[Json]:
     match card.state:
         case CardState.OPEN if not request.rule.automatic:
             glass = GLASS if request.rule.break_glass else ()
-            return [_buttons(request, "answer", (*ANSWERS, *glass))]
+            offered = WHILE_EDITED if card.editing else (*ANSWERS, *glass)
+            return [_buttons(request, "answer", offered)]
         case CardState.SCHEDULED:
             return [_buttons(request, "answer", NEVER_MIND)]
         case CardState.DEPLOYING if not card.stopping:

@@ -72,7 +72,8 @@ def in_short(card: Card, people: People) -> str:  # noqa: C901, PLR0911, PLR0912
         case CardState.EXPIRED:
             return f"expired; {parts.so_far(card)}"
         case CardState.SUPERSEDED:
-            return f"superseded; {parts.so_far(card)}"
+            how = f"edited by {by}" if card.editing else "superseded"
+            return f"{how}; {parts.so_far(card)}"
         case CardState.CLOSED:
             how = "stopped" if card.was_met else "closed"
             return f"{how} by {by}; {parts.so_far(card)}"
@@ -115,7 +116,8 @@ def _head(card: Card, people: People) -> str:  # noqa: C901, PLR0911, PLR0912 - 
         case CardState.EXPIRED:
             return f"⌛ *Expired*{at}: nobody answered in time. {nothing}"
         case CardState.SUPERSEDED:
-            return f"♻️ *Superseded*{at}. {nothing} This can no longer be approved."
+            how = f"✏️ *Edited{by}*" if card.editing else "♻️ *Superseded*"
+            return f"{how}{at}. {nothing} This can no longer be approved."
         case CardState.CLOSED if card.was_met:
             return f"❌ *Stopped{by}*{at}, before {parts.following(card)} started. {nothing}"
         case CardState.CLOSED:
@@ -164,6 +166,10 @@ def _words(card: Card) -> str:
     match card.state:
         case CardState.DENIED | CardState.SUPERSEDED | CardState.FAILED:
             return card.note
+        case CardState.OPEN if card.request.edited and not card.grants and not card.editing:
+            edited = card.request.edited
+            why = f" “{edited.comment}”" if edited.comment else ""
+            return f"{'; '.join(edited.changes)}.{why}"
         case CardState.UNKNOWN if card.note:
             return f"It died during: {card.note}"
         case _:
@@ -194,13 +200,22 @@ def _granters(card: Card, people: People) -> str:
 def _waiting(card: Card, people: People) -> str:
     if card.request.rule.automatic:
         return "Nobody needs to approve this here."
+    if card.editing:
+        who = escape(people.name(card.editing))
+        return f"✏️ *{who} wants something else instead.* It is being planned; nobody can approve."
     if not card.grants:
-        return ""
+        return _edited(card, people)
     rule = card.request.rule
     most = max(rule.quorum, len(rule.one_from_each))
     said = f"✅ {len(card.grants)} of {most} approvals so far: {_granters(card, people)}."
     missing = still_missing(card.request, card.grants)
     return f"{said} Still missing: {escape(', '.join(missing), 200)}." if missing else said
+
+
+def _edited(card: Card, people: People) -> str:
+    """Say whose edit of an earlier card this one came of."""
+    edited = card.request.edited
+    return f"✏️ *Edited by {escape(people.name(edited.by))}.*" if edited else ""
 
 
 def _took_each(ended: Sequence[dict[str, Any]]) -> str:

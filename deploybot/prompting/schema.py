@@ -84,6 +84,7 @@ def _variant(
         part = schema.pop("$defs")["Part"]["properties"]
         part["service"] = _one_of(part["service"], services)
         properties["parts"] = {"type": "array", "items": _object(part)}
+        del properties["in_this_order"]
     properties["intent"] = {"type": "string", "enum": [intent]}
     if issubclass(kind, Deploy | RollBack):
         del properties["service"]

@@ -30,6 +30,8 @@ from deploybot.events import (
     DeployStarted,
     DeploySucceeded,
     DriftFound,
+    EditRefused,
+    EditRequested,
     EmailReceived,
     Escalated,
     Event,
@@ -68,6 +70,7 @@ from deploybot.next_step import (
     RequestHumanInput,
     RollBack,
 )
+from deploybot.phrases import step_words
 from deploybot.prompting import rows
 from deploybot.prompting.cutting import cut
 from deploybot.prompting.proposed import given, in_full, shown_request
@@ -151,8 +154,8 @@ def _entry(  # noqa: C901, PLR0911, PLR0912, PLR0915 - one flat table, a case an
         case HandedOver(agent=agent, text=text, context=context):
             facts = rows.facts(context, words, event.at) if has_facts else {}
             return "handed_over", given(to=agent, text=text, **facts)
-        case StepChosen(step=HandOver()):
-            return None
+        case StepChosen(step=HandOver()) | StepChosen(model="person"):
+            return None  # no step of the agent's: what a person wants instead is in their answer
         case StepChosen(step=step):
             return _step(step)
         case ReadReturned(intent=intent, result=result) if intent == FACTS:
@@ -167,13 +170,8 @@ def _entry(  # noqa: C901, PLR0911, PLR0912, PLR0915 - one flat table, a case an
         case HoldReleased(service=held, environment=place, by=by):
             return "hold_released", {"service": held or "all", "environment": place, "by": by}
         case HoldPlaced(hold=hold, how=how):
-            return "hold_placed", given(
-                service=hold.service or "every service",
-                environment=hold.environment,
-                how=how,
-                by=event.by,
-                reason=hold.reason,
-            )
+            where = {"service": hold.service or "every service", "environment": hold.environment}
+            return "hold_placed", given(**where, how=how, by=event.by, reason=hold.reason)
         case LinedUp(service=service, environment=environment, position=position, why=why):
             where = {"service": service, "environment": environment}
             return "waits_in_line", {**where, "position": position, "why": why}
@@ -208,6 +206,13 @@ def _entry(  # noqa: C901, PLR0911, PLR0912, PLR0915 - one flat table, a case an
             return None
         case ApprovalExpired(request_id=request_id):
             return "approval_expired", {"change": _change(request_id, before, words)}
+        case EditRequested(by=by, request_id=request_id, step=step, comment=comment):
+            change, wants = _change(request_id, before, words), step_words(step)
+            return "human_response", given(edited=change, by=by, wants=wants, comment=comment)
+        case EditRefused(reason_code=code, error=error):
+            return "edit_refused", {"code": code, "error": error}
+        case ApprovalSuperseded(edited_by=editor, changes=changes) if editor:
+            return "edited", {"by": editor, "changes": list(changes)}
         case ApprovalSuperseded(request_id=request_id, changes=changes):
             change = _change(request_id, before, words)
             return "approval_superseded", {"change": change, "differs": list(changes)}
@@ -266,7 +271,7 @@ def _step(step: NextStep) -> Entry:
     return tag, {**named, **shown}
 
 
-_SHOWN_BY_THE_RESULT = frozenset({"intent", "limit", "urgency", "format"})
+_SHOWN_BY_THE_RESULT = frozenset({"intent", "limit", "urgency", "format", "in_this_order"})
 _IN_THE_NAME = frozenset({"intent", "service"})
 
 

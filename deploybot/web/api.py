@@ -10,6 +10,7 @@ from deploybot.thread import Status
 from deploybot.web import api_locks
 from deploybot.web.api_bodies import (
     Decision,
+    Editing,
     Ending,
     Forking,
     NewMessage,
@@ -138,6 +139,18 @@ def _writes(routes: APIRouter, deps: Deps, calls: Calls) -> None:
         An approval needs the scope `decide`; for a question `ask` is enough.
         """
         return calls.decide(call, thread_id, body)
+
+    @routes.post(
+        "/threads/{thread_id}/edit",
+        **said("edit", "Edit what is to be approved", Told, body=Editing, missing=True),
+    )
+    def edit(
+        call: Annotated[Call, decides],
+        thread_id: ThreadId,
+        body: Annotated[Editing, Depends(body_of(Editing))],
+    ) -> Response:
+        """Have the open request planned anew with other commits, another order or another start."""
+        return calls.edit(call, thread_id, body)
 
     @routes.post(
         "/threads/{thread_id}/resolve",

@@ -113,6 +113,31 @@ class Decision(Body):
     )
 
 
+class EditedPart(Body):
+    """One service of the change, and what of it is to go live."""
+
+    service: Name
+    ref: Name = Field(description="Branch, tag or commit.", examples=["v1.2.3"])
+
+
+class Editing(Body):
+    """What exactly the open request is to be for instead; it is planned anew and shown to people."""
+
+    request: Name = Field(description="The `id` of the thread's open `request`.")
+    digest: Name = Field(description="Its `digest`: what was seen is what is changed.")
+    parts: Annotated[list[EditedPart], Field(min_length=1, max_length=200)] | None = Field(
+        default=None,
+        description="Services in the order in which they go live; those that are not named are "
+        "left out. Without it they stay as they are.",
+    )
+    start: Name | None = Field(
+        default=None,
+        description="`HH:MM` or `YYYY-MM-DD HH:MM` in the environment's time zone, or `now`. "
+        "Without it the start stays as it is.",
+    )
+    comment: Comment = ""
+
+
 class Resolution(Body):
     """How a deploy ended that its worker died with, by the word of somebody who has looked."""
 

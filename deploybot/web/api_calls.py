@@ -6,6 +6,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.responses import Response
 
+from deploybot.editing import Edit
 from deploybot.errors import CallerError
 from deploybot.events import (
     Answered,
@@ -14,12 +15,22 @@ from deploybot.events import (
     ApprovalDenied,
     ApprovalGranted,
     DeployResolved,
+    EditRequested,
     Event,
     HandedOver,
 )
 from deploybot.inbox import Answer, Receipt, Settling
+from deploybot.next_step import Part
 from deploybot.thread import Thread, thread_id_for
-from deploybot.web.api_bodies import Decision, Ending, Forking, NewMessage, NewThread, Resolution
+from deploybot.web.api_bodies import (
+    Decision,
+    Editing,
+    Ending,
+    Forking,
+    NewMessage,
+    NewThread,
+    Resolution,
+)
 from deploybot.web.api_models import Told
 from deploybot.web.api_reading import Reading
 from deploybot.web.deps import Deps
@@ -86,6 +97,16 @@ class Calls:
                 call.caller.require("decide")
                 receipt = self._inbox.answer(_answer(call, thread_id, body))
             return self._told(call, thread_id, receipt, lambda heard: _was(heard, body))
+
+        return self._once(call, body, do)
+
+    def edit(self, call: Call, thread_id: str, body: Editing) -> Response:
+        """Have the open request planned anew as somebody wants it instead."""
+
+        def do() -> JSONResponse:
+            self._reading.known(thread_id)
+            receipt = self._inbox.edit(_edit(call, thread_id, body))
+            return self._told(call, thread_id, receipt, lambda event: _edits(event, body))
 
         return self._once(call, body, do)
 
@@ -211,6 +232,29 @@ def _answer(call: Call, thread_id: str, body: Decision) -> Answer:
         confirmed=body.confirm,
         break_glass=body.break_glass.strip() if body.approved else "",
     )
+
+
+def _edit(call: Call, thread_id: str, body: Editing) -> Edit:
+    parts = body.parts
+    return Edit(
+        thread=thread_id,
+        request_id=body.request,
+        digest=body.digest,
+        by=call.caller.by,
+        delivery=call.delivery,
+        parts=tuple(Part(service=p.service, ref=p.ref) for p in parts) if parts else None,
+        start=body.start,
+        comment=body.comment,
+    )
+
+
+def _edits(event: Event, body: Editing) -> bool:
+    """Tell whether this is the edit that was heard."""
+    return isinstance(event, EditRequested) and (
+        event.request_id,
+        event.digest,
+        event.comment,
+    ) == (body.request, body.digest, body.comment)
 
 
 def _heard_as(thread: Thread, delivery: str) -> Event | None:

@@ -24,6 +24,7 @@ SENT: tuple[type[BaseModel], ...] = (
     api_bodies.NewThread,
     api_bodies.NewMessage,
     api_bodies.Decision,
+    api_bodies.Editing,
     api_bodies.Resolution,
     api_bodies.Nothing,
     api_bodies.Ending,

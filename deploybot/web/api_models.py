@@ -157,7 +157,11 @@ def open_of(thread: Thread) -> OpenApproval | OpenQuestion | OpenOutcome | None:
     """Return what waits for a person's word, if anything."""
     standing = thread.standing
     request, question = standing.request, standing.question
-    if request and standing.status in (Status.AWAITING_APPROVAL, Status.APPROVED):
+    if request and standing.status in (
+        Status.AWAITING_APPROVAL,
+        Status.EDITING,
+        Status.APPROVED,
+    ):
         grants = tuple(grant.by for grant in standing.grants)
         return OpenApproval(**dict(request), approved_by=grants)
     if request and standing.status is Status.OUTCOME_UNKNOWN:

@@ -19,6 +19,8 @@ from deploybot.inbound.slack_buttons import (
     CHOOSE,
     DENIAL,
     DENY,
+    EDIT,
+    EDITING,
     IT_FAILED,
     IT_IS_LIVE,
     QUESTION,
@@ -70,6 +72,12 @@ def bolt_app(desk: SlackDesk, bot_token: str) -> App:
         desk.press(body)
         return ack()
 
+    def edited(body: Json, ack: Ack) -> BoltResponse:
+        refused = desk.edit(body)
+        if refused:
+            return ack(response_action="errors", errors=refused)
+        return ack()
+
     def commanded(body: Json, ack: Ack) -> BoltResponse:
         return ack(**desk.command(body))
 
@@ -81,9 +89,10 @@ def bolt_app(desk: SlackDesk, bot_token: str) -> App:
     app.command(re.compile("^/"))(commanded)
     app.event("app_mention")(heard)
     app.event("message")(heard)
-    buttons = f"{APPROVE}|{DENY}|{BREAK_GLASS}|{STOP}|{IT_IS_LIVE}|{IT_FAILED}|{ANSWER}"
+    buttons = f"{APPROVE}|{DENY}|{BREAK_GLASS}|{EDIT}|{STOP}|{IT_IS_LIVE}|{IT_FAILED}|{ANSWER}"
     app.action(re.compile(f"^({buttons}|{CHOOSE}(:.*)?)$"))(pressed)
     app.view(DENIAL)(_taken_by(desk.deny, DENIAL))
+    app.view(EDITING)(edited)
     app.view(BREAK_GLASS)(_taken_by(desk.break_glass, BREAK_GLASS))
     app.view(QUESTION)(_taken_by(desk.answer, QUESTION))
     app.error(_failed)

@@ -8,6 +8,7 @@ from datetime import datetime
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
+from deploy.catalog import Catalog
 from deploybot.bootstrap import Bot, page_url
 from deploybot.errors import IllegalEventError, NotAllowedError
 from deploybot.events import AnswerRefused, QuestionAsked
@@ -15,6 +16,7 @@ from deploybot.inbound.slack import (
     Answering,
     Breaking,
     Chosen,
+    EditPressed,
     Ignored,
     Pressed,
     Stopping,
@@ -26,8 +28,9 @@ from deploybot.inbound.slack import (
     read_message,
 )
 from deploybot.inbound.slack_command import Asked, read_command
+from deploybot.inbound.slack_edits import read_edit
 from deploybot.inbound.slack_payloads import Home, Json, Opened, check_home, parsed, user_of
-from deploybot.inbox import Inbox, Settling
+from deploybot.inbox import Answer, Inbox, Receipt, Settling
 from deploybot.outbound.slack_calls import UNREACHED, slack_client
 from deploybot.outbound.slack_dialog import broken_glass, denial
 from deploybot.outbound.slack_question import answer_dialog
@@ -36,23 +39,16 @@ from deploybot.ports import People, Store
 from deploybot.questions import choices_of
 from deploybot.thread import Status
 from deploybot.web.slack_commands import CommandDesk
+from deploybot.web.slack_editing import Editing
+from deploybot.web.slack_unopened import UNOPENED, UNOPENED_ANSWER, UNOPENED_GLASS, UNOPENED_STOP
 
 DIALOG_SECONDS = 1
 """What is left of Slack's three seconds once it was looked up who may answer."""
 SILENT_ANSWER = "Write your answer; nothing was answered yet."
 SILENT_GLASS = "Say why it cannot wait; nothing was approved yet."
-UNOPENED_GLASS = (
-    "The dialog did not open, so nothing was approved. Try again, or use the thread's page."
-)
 SILENT_DENIAL = "Say what should happen instead; nothing was denied yet."
 
 OVER = "This has ended already, so nothing was stopped. Its card says what is live."
-UNOPENED = (
-    "The dialog did not open, so nothing was denied. Write in the thread what should happen "
-    "instead: that closes this request, too."
-)
-UNOPENED_ANSWER = "The dialog did not open, so nothing was answered. Write your answer in the thread: that counts, too."
-UNOPENED_STOP = "The dialog did not open, so nothing was stopped. Write “stop” in the thread: that stops it, too."
 
 _LOG = logging.getLogger(__name__)
 
@@ -71,6 +67,7 @@ class SlackDesk:
     people: People
     now: Callable[[], datetime]
     client: WebClient
+    catalog: Catalog
     commands: CommandDesk
     home: Home = field(default_factory=Home)
     people_for: Callable[[str], People] | None = None
@@ -118,6 +115,8 @@ class SlackDesk:
                     self.inbox.answer(answer)
             case Breaking() as breaking:
                 self._ask_why_alone(breaking)
+            case EditPressed() as pressed_edit:
+                self._editing.open(pressed_edit)
             case Stopping() as stopping:
                 self._stop(stopping)
             case Chosen() as chosen:
@@ -135,10 +134,7 @@ class SlackDesk:
         answer = read_denial(payload, self._people_of(payload))
         if not answer.comment:
             return SILENT_DENIAL
-        receipt = self.inbox.answer(answer)
-        if receipt.reason_code == "duplicate":
-            return self._refused_before(answer.thread, answer.delivery)
-        return "" if receipt.accepted else receipt.text
+        return self._said(answer, self.inbox.answer(answer))
 
     def break_glass(self, payload: Json) -> str:
         """Store the approval of one person alone, and return "" or why it does not count."""
@@ -146,10 +142,7 @@ class SlackDesk:
         answer = read_broken_glass(payload, self.people)
         if not answer.break_glass:
             return SILENT_GLASS
-        receipt = self.inbox.answer(answer)
-        if receipt.reason_code == "duplicate":
-            return self._refused_before(answer.thread, answer.delivery)
-        return "" if receipt.accepted else receipt.text
+        return self._said(answer, self.inbox.answer(answer))
 
     def answer(self, payload: Json) -> str:
         """Store an answer in words, and return "" or, in words for the dialog, why it does not count."""
@@ -171,9 +164,7 @@ class SlackDesk:
             channel="slack",
             address=given.user,
         )
-        if receipt.reason_code == "duplicate":
-            return self._refused_before(given.thread, given.delivery)
-        return "" if receipt.accepted else receipt.text
+        return self._said(given, receipt)
 
     def _ask_for_words(self, answering: Answering) -> None:
         """Open the dialog for an answer; whoever comes too late is told so."""
@@ -190,11 +181,19 @@ class SlackDesk:
         try:
             self.client.views_open(trigger_id=trigger, view=view)
         except UNREACHED as error:
-            _LOG.warning(
-                "dialog did not open", extra={"action": "answer", "thread_id": about.thread}
-            )
+            told = {"action": "answer", "thread_id": about.thread}
+            _LOG.warning("dialog did not open", extra=told)
             if isinstance(error, SlackApiError):
                 self._whisper(about.channel, about.user, UNOPENED_ANSWER)
+
+    def edit(self, payload: Json) -> dict[str, str]:
+        """Have the request planned anew; return why not, by the dialog's field, or nothing."""
+        check_home(payload, self.home)
+        return self._editing.take(read_edit(payload, self._people_of(payload)))
+
+    @property
+    def _editing(self) -> Editing:
+        return Editing(self.inbox, self.store, self.catalog, self.client, self._whisper)
 
     def _asked_why(self, pressed: Pressed) -> bool:
         """Open the dialog; False when the person's no would not count anyway."""
@@ -263,10 +262,12 @@ class SlackDesk:
                         address=chosen.user,
                     )
 
-    def _refused_before(self, thread: str, delivery: str) -> str:
-        """Return what this very dialog was refused with when it was first sent off, if it was."""
-        for event in self.store.load(thread).events:
-            if isinstance(event, AnswerRefused) and event.delivery == delivery:
+    def _said(self, given: Answer | Answering, receipt: Receipt) -> str:
+        """Return why it does not count; what this very dialog was refused with before, if it was."""
+        if receipt.reason_code != "duplicate":
+            return "" if receipt.accepted else receipt.text
+        for event in self.store.load(given.thread).events:
+            if isinstance(event, AnswerRefused) and event.delivery == given.delivery:
                 return event.text
         return ""
 
@@ -281,6 +282,7 @@ def desk_of(bot: Bot) -> SlackDesk:
         people=bot.people,
         now=bot.clock.now,
         client=slack_client(token, settings.slack_api_url, timeout=DIALOG_SECONDS),
+        catalog=bot.configuration.catalog,
         commands=CommandDesk(
             overview=bot.overview.read,
             holds=bot.store.holds,

@@ -11,6 +11,7 @@ from deploybot import thread as threads
 from deploybot.events import (
     ApiMessageReceived,
     ApprovalDenied,
+    ApprovalGranted,
     ApprovalRequested,
     DeployStarted,
     StepChosen,
@@ -40,6 +41,7 @@ MISTAKES = {
         DeployStarted,
         Status.DEPLOYING,
     ),
+    "what is being edited can be approved": (Status.EDITING, ApprovalGranted, Status.APPROVED),
     "a deploy may start twice": (Status.DEPLOYING, DeployStarted, Status.DEPLOYING),
     "the agent works while a deploy runs": (Status.DEPLOYING, StepChosen, Status.DEPLOYING),
     "a second request takes the place of one that was granted": (

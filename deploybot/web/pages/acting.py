@@ -9,13 +9,15 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import RedirectResponse, Response
 
+from deploybot.approvals import Refusal
 from deploybot.errors import IllegalEventError, NotAllowedError
 from deploybot.events import ApiMessageReceived
 from deploybot.inbox import Answer, Receipt, Settling
 from deploybot.thread import Thread, thread_id_for
-from deploybot.web.pages.cards import needs_fresh_sign_in, open_card, to_confirm
+from deploybot.web.pages.cards import needs_fresh_sign_in, open_card, request_in, to_confirm
 from deploybot.web.pages.desk import Desk
 from deploybot.web.pages.door import Form, PageError, Visitor, read_form
+from deploybot.web.pages.edits import edit_of
 from deploybot.web.pages.views import thread_page
 
 Sent = Annotated[Form, Depends(read_form)]
@@ -49,6 +51,7 @@ def acting(desk: Desk) -> APIRouter:
     routes.post("/threads")(acts.start)
     routes.post("/threads/{thread_id}/messages")(acts.say)
     routes.post("/threads/{thread_id}/decision")(acts.decide)
+    routes.post("/threads/{thread_id}/edit")(acts.edit)
     routes.post("/threads/{thread_id}/answer")(acts.answer)
     routes.post("/threads/{thread_id}/settle")(acts.settle)
     routes.post("/threads/{thread_id}/pause")(acts.pause)
@@ -116,6 +119,27 @@ class Acts:
             )
         )
         return self._told(visitor, thread_id, receipt, comment)
+
+    def edit(self, request: Request, thread_id: str, form: Sent) -> Response:
+        """Have the open request planned anew as somebody wants it instead."""
+        visitor = self._desk.door.sender(request, form)
+        thread = self._desk.known(thread_id)
+        shown = request_in(thread.events, form.text("request", 200))
+        if shown is None:
+            raise PageError(422, BROKEN)
+        edit = edit_of(form, shown, visitor, _delivery(visitor, form))
+        receipt = edit if isinstance(edit, Refusal) else self._inbox.edit(edit)
+        if isinstance(receipt, Receipt) and receipt.accepted:
+            return to_thread(thread)
+        status = 403 if receipt.reason_code in FORBIDDEN else 409
+        return thread_page(
+            self._desk,
+            visitor,
+            self._desk.known(thread_id),
+            status=status,
+            refusal=receipt.text,
+            edited=form.fields,
+        )
 
     def answer(self, request: Request, thread_id: str, form: Sent) -> Response:
         """Answer the open question."""

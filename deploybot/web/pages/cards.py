@@ -20,6 +20,7 @@ from deploybot.approvals import (
     may_break_glass,
     may_settle,
 )
+from deploybot.editing import may_edit, written_start
 from deploybot.events import (
     ApprovalGranted,
     ApprovalRequested,
@@ -93,6 +94,10 @@ class CardView:
     needs_sign_in: bool = False
     """Whether this reader may approve only once they have signed in again."""
     may_settle: bool = False
+    may_edit: bool = False
+    start: str = ""
+    """When it starts, as people write it where it does; "" for at once."""
+    zone: str = "UTC"
 
 
 def card(
@@ -113,6 +118,7 @@ def card(
     is_open = standing.request is not None and standing.request.id == request.id
     escalated = is_open and standing.escalated
     refusal = may_answer(request, reader.id, escalated=escalated)
+    known = request.plan.environment in catalog.environments
     mine = "You have approved this; somebody else must, too." if reader.id in given else ""
     return CardView(
         request=request,
@@ -134,13 +140,24 @@ def card(
         why_not=refusal.text if refusal else mine,
         needs_sign_in=not is_fresh and needs_fresh_sign_in(request, catalog),
         may_settle=may_settle(request, reader.id) is None,
+        may_edit=not request.rule.automatic and may_edit(request, reader.id) is None,
+        start=written_start(request, catalog) if known else "",
+        zone=catalog.environments[request.plan.environment].time_zone if known else "UTC",
     )
+
+
+_WITH_A_CARD = (
+    Status.AWAITING_APPROVAL,
+    Status.EDITING,
+    Status.APPROVED,
+    Status.DEPLOYING,
+    Status.OUTCOME_UNKNOWN,
+)
 
 
 def open_card(thread: Thread) -> ApprovalRequest | None:
     """Return the request that the thread stands at, if any."""
-    at = (Status.AWAITING_APPROVAL, Status.APPROVED, Status.DEPLOYING, Status.OUTCOME_UNKNOWN)
-    return thread.standing.request if thread.standing.status in at else None
+    return thread.standing.request if thread.standing.status in _WITH_A_CARD else None
 
 
 def request_in(events: Iterable[Event], request_id: str) -> ApprovalRequest | None:

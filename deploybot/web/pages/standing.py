@@ -29,6 +29,7 @@ LABELS = {
     Status.AWAITING_APPROVAL: Label("awaiting_approval", "Needs approval", "wait"),
     Status.AWAITING_INPUT: Label("awaiting_input", "Needs an answer", "wait"),
     Status.OUTCOME_UNKNOWN: Label("outcome_unknown", "Outcome unknown", "bad"),
+    Status.EDITING: Label("editing", "Being edited", "busy"),
     Status.APPROVED: Label("approved", "Approved", "busy"),
     Status.DEPLOYING: Label("deploying", "Deploying", "busy"),
     Status.WORKING: Label("working", "Working", "busy"),

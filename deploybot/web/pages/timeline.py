@@ -26,6 +26,7 @@ from deploybot.events import (
     DeployStarted,
     DeploySucceeded,
     DriftFound,
+    EditRefused,
     Escalated,
     Event,
     Finished,
@@ -67,6 +68,7 @@ _SELF_EVIDENT = (
     | ApprovalReminded
     | ApprovalEscalated
     | ApprovalSuperseded
+    | EditRefused
     | DeployStarted
     | DeploySucceeded
     | DeployFailed
@@ -220,13 +222,17 @@ def _who(by: str, people: People) -> str:
     return people.name(by)
 
 
-def _tone(event: Event) -> str:
+def _tone(event: Event) -> str:  # noqa: PLR0911 - a case a tone
     match event:
         case DeploySucceeded() | TestsPassed() | ApprovalGranted() | DeployResolved():
             return "good"
         case DeployFailed() | DeployOutcomeUnknown() | TestsFailed() | Escalated() | DriftFound():
             return "bad"
+        case ApprovalSuperseded(edited_by=editor) if editor:
+            return "small"
         case ApprovalDenied() | StepFailed() | ApprovalExpired() | ApprovalSuperseded():
+            return "bad"
+        case EditRefused():
             return "bad"
         case ApprovalRequested() | QuestionAsked():
             return "wait"

@@ -1,5 +1,8 @@
 """What stands on a thread's page: where it stands, what is open, what happened, what one may do."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from starlette.responses import Response
 
 from deploybot.events import ApprovalRequested, DeployStarted, Event
@@ -22,8 +25,9 @@ def thread_page(
     before: int = 0,
     refusal: str = "",
     typed: str = "",
+    edited: Mapping[str, str] = MappingProxyType({}),
 ) -> Response:
-    """Return a thread's page; `refusal` says why something was not done, `typed` is kept."""
+    """Return a thread's page; `refusal` says why something was not done, what was typed is kept."""
     people, standing = desk.bot.people, thread.standing
     request = open_card(thread)
     return desk.show(
@@ -44,6 +48,7 @@ def thread_page(
         moves=moves(thread),
         refusal=refusal,
         typed=typed,
+        edited=edited,
         once=new_id(),
     )
 

@@ -52,7 +52,7 @@ let again = false;
 
 function kept() {
   const fields = new Map();
-  for (const field of live.querySelectorAll("textarea[id], input[id]")) {
+  for (const field of live.querySelectorAll("textarea[id], input[id], select[id]")) {
     fields.set(field.id, field.type === "checkbox" ? field.checked : field.value);
   }
   const open = new Map();

@@ -124,6 +124,38 @@ def test_the_keyboard_alone_approves_a_deploy(look, push):
     expect(card_of(ann, FRONTEND, sha)).to_contain_text("Live:")
 
 
+def test_the_keyboard_alone_edits_a_card_in_its_dialog_and_all_see_by_whom(look, push):
+    ann, ben = look("ann"), look("ben")
+    sha = push()
+    edit = card_of(ben, FRONTEND, sha).get_by_role("button", name="Edit")
+    expect(edit).to_be_visible()
+
+    edit.focus()
+    ben.keyboard.press("Enter")
+    dialog = ben.get_by_role("dialog", name="Edit")
+    expect(dialog.get_by_label("frontend: commit, branch or tag")).to_be_focused()
+    ben.keyboard.press("Tab")
+    ben.keyboard.type("25:99")
+    ben.keyboard.press("Control+Enter")
+    expect(dialog.get_by_role("alert")).to_contain_text("is no time of any day")
+    dialog.get_by_label("Start").focus()
+    ben.keyboard.press("Control+A")
+    ben.keyboard.type("23:59")
+    ben.keyboard.press("Tab")
+    ben.keyboard.type("when the shop sleeps")
+    ben.keyboard.press("Control+Enter")
+
+    expect(dialog).to_be_hidden()
+    for page in (ann, ben):
+        cards = page.get_by_role("article", name="deploybot").filter(has_text=FRONTEND)
+        old = cards.filter(has_text="This can no longer be approved").filter(has_text=sha[:7])
+        expect(old.first).to_contain_text("Edited by Ben")
+        new = card_of(page, FRONTEND, sha).filter(has_text="Starts")
+        expect(new).to_contain_text("Edited by Ben")
+        expect(new).to_contain_text("when the shop sleeps")
+        expect(new).to_contain_text("May approve@ann")
+
+
 def test_a_mail_is_answered_by_its_own_button(look, push):
     ben = look("ben")
     sha = push()

@@ -143,6 +143,36 @@ def test_the_keyboard_alone_asks_denies_and_approves(look):
     expect(ann.locator(".event", has_text="Ann approved on a page")).to_be_visible()
 
 
+def test_the_keyboard_alone_edits_what_is_asked_for_and_others_see_by_whom(look):
+    eve, ann = look("Eve"), look("Ann")
+    url = asks(eve)
+    standing(eve, "Needs approval")
+
+    eve.locator("#card summary", has_text="Edit…").focus()
+    eve.keyboard.press("Enter")
+    eve.get_by_label("backend commit, branch or tag").focus()
+    eve.keyboard.press("Control+A")
+    eve.keyboard.type("--upload-pack=x")
+    eve.keyboard.press("Enter")
+    expect(eve.get_by_role("alert")).to_contain_text("is refused: it starts with '-'")
+    field = eve.get_by_label("backend commit, branch or tag")
+    expect(field).to_have_value("--upload-pack=x")
+    field.focus()
+    eve.keyboard.press("Control+A")
+    eve.keyboard.type("v1.2.0")
+    until_focused(eve, "Plan anew")
+    eve.keyboard.press("Enter")
+
+    ann.goto(url)
+    expect(ann.locator("#card")).to_contain_text("Edited byEve: backend main")
+    expect(ann.locator("#card .change")).to_contain_text("v1.2.0")
+    superseded = ann.locator(".event", has_text="Edited by eve")
+    expect(superseded).to_contain_text("v1.2.0")
+    expect(ann.get_by_role("button", name="Approve")).to_be_visible()
+    ann.get_by_role("button", name="Cancel").click()
+    standing(ann, "Done")
+
+
 def test_without_scripts_everything_works_too(look):
     eve = look("Eve", java_script_enabled=False)
     ben = look("Ben", java_script_enabled=False)
