@@ -175,6 +175,13 @@ class SoakCompany:
         """The processes below the pool."""
         return children(self._pool.pid) if self._pool and self._pool.poll() is None else ()
 
+    def supervise(self) -> bool:
+        """Start the pool again if it has ended, as a supervisor does; tell whether it had."""
+        ended = self._pool is not None and self._pool.poll() is not None
+        if ended:
+            self.start_pool()
+        return ended
+
     def kill_pool(self) -> None:
         """End the pool as a lost machine would, with all that it started, and start another."""
         assert self._pool is not None

@@ -52,6 +52,7 @@ class Monkey:
         self._company.workspace.faults.clear()
         self._company.sink.answers.clear()
         self._company.model.calm = True
+        self._company.supervise()
         if self._company.web.has_died:
             self._company.start_web()
 
@@ -73,6 +74,7 @@ class Monkey:
     def _kills(self) -> None:
         chance = random.Random(f"{self._seed}/kills")
         while not self._stop.wait(self._pause * chance.uniform(0.5, 1.5)):
+            self.broken["restarted: pool"] += self._company.supervise()
             kind = chance.choices(("job", "worker", "pool"), (65, 33, 2))[0]
             getattr(self, f"_kill_{kind}")(chance)
 

@@ -42,7 +42,7 @@ class Soak:
             since = time.monotonic()
             verdict = self._quiet(company)
             self.quiet_after = time.monotonic() - since
-            verdict.wrong += self.monkey.failures + self.crowd.failures
+            verdict.wrong[:0] = self.monkey.failures + self.crowd.failures
             self.moods = dict(company.model.moods)
             if not verdict.good:
                 self.log = company.log()
@@ -54,6 +54,7 @@ class Soak:
 
         def at_rest() -> bool:
             nonlocal number
+            company.supervise()  # it gives up while the store is away
             company.hurry_slack()
             for service, environment in places():
                 company.store.release_hold(service, environment)
@@ -88,5 +89,5 @@ class Soak:
             "otherwise wrong": len(verdict.wrong),
         }
         lines = [f"{name:<36} {value}" for name, value in rows.items()]
-        found = verdict.lost + verdict.doubled + verdict.untold + verdict.wrong
+        found = verdict.wrong + verdict.lost + verdict.doubled + verdict.untold
         return "\n".join([*lines, *(f"  ! {one}" for one in found[:50])])
