@@ -2,7 +2,6 @@
 
 import os
 import secrets
-import signal
 import subprocess
 import sys
 import threading
@@ -23,18 +22,17 @@ from faults.lean_company import (
     ROOT,
     SERVICES,
     TOKEN,
-    _children,
-    _workspace,
     now,
     token_of,
 )
+from soak.company import children, kill
 from web_process import WebProcess
 
 from deploy.look import Look
 from deploy.records import BeganRecord
 from deploybot.config import read_configuration
 from deploybot.demo.sample_repository import create
-from deploybot.demo.workspace import WorkspaceServer
+from deploybot.demo.workspace import Person, WorkspaceServer, WorkspaceSettings
 from deploybot.errors import StoreUnavailableError
 from deploybot.queue import PREFIX
 from deploybot.redis_safety import client
@@ -45,6 +43,13 @@ LEASE_SECONDS = 2.0
 SWEEP_SECONDS = 0.5
 ONE_WITH_THE_TARGETS = ("threads", "operations", "surveys")
 ONE_WITHOUT = ("deliveries",)
+
+
+SLACK = WorkspaceSettings(
+    bot_token=TOKEN,
+    signing_secret="s" * 32,
+    people=tuple(Person(id=f"U0{name.upper()}", name=name) for name in PEOPLE),
+)
 
 
 class Machine:
@@ -72,10 +77,9 @@ class Machine:
         """End as a machine does that loses its power: every process at once."""
         self.web.kill()
         if self.pool is not None:
-            below = [p for w in _children(self.pool.pid) for p in (w, *_children(w))]
+            below = [p for w in children(self.pool.pid) for p in (w, *children(w))]
             for pid in (self.pool.pid, *below):
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+                kill(pid)
             self.pool.wait()
             self.pool = None
 
@@ -107,7 +111,7 @@ class Fleet:
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             self.repository = create(self.folder / "shop.git", now())
-            server = stack.enter_context(WorkspaceServer(_workspace()))
+            server = stack.enter_context(WorkspaceServer(SLACK))
             self.workspace, self._slack = server.workspace, server.url
             self._config = self.folder / "deploybot.toml"
             build = f'[["sh", "-c", "{self._build}"]]'
