@@ -151,12 +151,17 @@ class PersonAtWork:
         cards = self._cards()
         if not cards:
             return
+        requests = [card for card in cards if any("approve" in action for action in card[2])]
+        if requests and self.chance.random() < 0.8:
+            cards = requests
         channel, ts, actions = self.chance.choice(cards[-12:])
         approve = next((a for a in actions if "approve" in a), None)
         action = approve if approve and self.chance.random() < 0.8 else self.chance.choice(actions)
         for _ in range(self.chance.choice((1, 1, 2))):
             click = {"channel": channel, "ts": ts, "action_id": action}
-            self._crowd.slack(f"/_human/{self.who}/click", click)
+            done = self._crowd.slack(f"/_human/{self.who}/click", click)
+            with self._crowd.ledger.lock:
+                self._crowd.ledger.answered[f"click {action} {'done' if done else 'too late'}"] += 1
 
     def _answers_by_api(self) -> None:
         waiting = self._threads("awaiting_approval")

@@ -81,6 +81,7 @@ class Soak:
             **dict(sorted(self.monkey.broken.items())),
             "the model": ", ".join(f"{mood} {n}" for mood, n in sorted(self.moods.items())),
             "what people did": dict(self.crowd.ledger.said),
+            "what they were answered": dict(self.crowd.ledger.answered),
             **verdict.figures,
             "seconds until all was quiet": round(self.quiet_after, 1),
             "lost": len(verdict.lost),
