@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup demo story test long quick check lint types arch fix fuzz flood soak mistakes bench pictures clean
+.PHONY: help setup demo story test faults long quick check lint types arch fix fuzz flood soak mistakes bench pictures clean
 
 help: ## list these commands
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -52,6 +52,9 @@ fuzz: setup ## ten thousand requests to the API, made from its own description
 
 flood: setup ## a thousand requests of garbage a second, for a minute
 	$(BIN)/python -m pytest -q tests/acceptance/test_flood.py -m long -p no:xdist -s
+
+faults: setup ## the matrix: every row of docs/faults.md, with a table of them
+	$(BIN)/pytest -n 4 --dist worksteal -m "row and not long"
 
 long: setup ## every kill point and seed: what `make test` plays a part of
 	$(BIN)/pytest -n 2 --dist worksteal -m long

@@ -10,6 +10,9 @@ from pathlib import Path
 
 from deploybot import logs
 from deploybot.agent import Agent
+from deploybot.alarming import shared_alarms
+from deploybot.alarms import Alarms
+from deploybot.anchors import Anchors
 from deploybot.config import (
     Configuration,
     Settings,
@@ -47,6 +50,7 @@ from deploybot.store import RedisStore
 from deploybot.surveys import Surveyor
 from deploybot.telling import Channel
 from deploybot.thread import Thread
+from deploybot.timekeeping import StoreTime
 from deploybot.watched import Watch, WatchedDeployer, WatchedStore, watch_of
 
 logger = logging.getLogger(__name__)
@@ -77,6 +81,8 @@ class Bot:
     mail: MailSettings | None
     mail_room: MailRoom | None
     watch: Watch
+    alarms: Alarms
+    time: StoreTime
 
     def deliver(self, thread_id: str) -> None:
         """Tell people what they have not been told, over every channel.
@@ -97,6 +103,8 @@ class Bot:
                     channel.deliver(thread, told, sent, partial(self._note, thread_id, prefix))
             except DeliveryError as error:
                 failed = error
+                if error.retry_after is None:
+                    self.alarms.say(f"{channel.name}:{error}", f"{error} Thread {thread_id} waits.")
                 self.watch.meter.observe(DELIVERIES_FAILED, channel.name)
         if failed:
             if failed.retry_after is not None:
@@ -126,7 +134,8 @@ def build_bot(settings: Settings, configuration: Configuration) -> Bot:
     key = sealing_key(settings)
     redactor = Redactor([key.decode(), *secrets_in(settings), *secrets_in(configuration)])
     logs.keep_secret(redactor)
-    clock = Clockwork(now=now, new_id=new_id)
+    time = StoreTime(connection, now)
+    clock = Clockwork(now=time, new_id=new_id)
     people = configuration.known_people()
     slack_directory = directory_of(settings, configuration, people)
     directory = slack_directory or ConfiguredDirectory(configuration.catalog.groups)
@@ -135,20 +144,27 @@ def build_bot(settings: Settings, configuration: Configuration) -> Bot:
     store = WatchedStore(
         connection,
         key=key,
-        now=now,
+        now=time,
         lease_seconds=settings.lease_seconds,
         sweep_seconds=settings.sweep_seconds,
         redactor=redactor,
     )
     store.watch = watch
-    deployer = WatchedDeployer(configuration.catalog, store, now, settings.connections())
+    alarms = shared_alarms(settings, configuration, time, connection)
+    deployer = WatchedDeployer(
+        configuration.catalog,
+        store,
+        time,
+        settings.connections(),
+        Anchors(store, clock, alarms.say),
+    )
     deployer.watch = watch
     prompt = prompt_builder(configuration, settings.prompts_dir, settings.renderer)
-    planners = chain(settings, configuration, RedisTally(connection), watch)
+    planners = chain(settings, configuration, RedisTally(connection), watch, store)
     inbox = Inbox(store, people, clock, configuration.catalog, directory=directory)
     mail_as_set = mail_settings(settings, configuration, key)
-    mail = MailParts(mail_as_set, inbox, store, people, now) if mail_as_set else None
-    overview = RedisOverview(connection, store, now)
+    mail = MailParts(mail_as_set, inbox, store, people, time) if mail_as_set else None
+    overview = RedisOverview(connection, store, time)
     return Bot(
         settings=settings,
         configuration=configuration,
@@ -188,11 +204,13 @@ def build_bot(settings: Settings, configuration: Configuration) -> Bot:
         ),
         overview=overview,
         homes=Homes(store.queues),
-        channels=tuple(_channels(settings, configuration, store, people, mail)),
+        channels=tuple(_channels(settings, configuration, store, people, mail, time)),
         prompt=prompt,
         mail=mail_as_set,
         mail_room=mail.room if mail else None,
         watch=watch,
+        alarms=alarms,
+        time=time,
     )
 
 
@@ -228,6 +246,7 @@ def _channels(
     store: RedisStore,
     people: People,
     mail: MailParts | None,
+    now: Callable[[], datetime],
 ) -> list[Channel]:
     channels: list[Channel] = []
     if token := settings.slack_bot_token.get_secret_value():

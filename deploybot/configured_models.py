@@ -1,23 +1,33 @@
 """The models that the settings and the file name, as one chain; what a model is asked is `models`'."""
 
 from deploy.secret import Secret
+from deploybot.attending import AttendedModel
 from deploybot.config import Configuration, Settings
 from deploybot.model_tables import ModelTable
 from deploybot.models.chain import Chain
 from deploybot.models.tally import Tally
-from deploybot.ports import Model
+from deploybot.ports import Model, Store
 from deploybot.watched import Watch, WatchedModel
 
 
 def chain(
-    settings: Settings, configuration: Configuration, tally: Tally, watch: Watch | None = None
+    settings: Settings,
+    configuration: Configuration,
+    tally: Tally,
+    watch: Watch | None = None,
+    store: Store | None = None,
 ) -> Chain:
-    """Return who chooses: plain commands, the configured models in order, then the planner."""
+    """Return who chooses: plain commands, the configured models in order, then the planner.
+
+    With a store, two workers do not ask about the same thread at once.
+    """
     models: tuple[Model, ...] = tuple(
         _model(table) for table in model_tables(settings, configuration.models)
     )
     if watch is not None:
         models = tuple(WatchedModel(model, watch) for model in models)
+    if store is not None:
+        models = tuple(AttendedModel(model, store) for model in models)
     return Chain(
         models=models,
         tally=tally,

@@ -19,6 +19,7 @@ from deploy.plan import SHORT, Action, Commit, Plan
 from deploy.policy import Behalf, check_environment
 from deploy.records import SwitchedRecord
 from deploy.target import Guard, Live, Order, Outcome, Probe, Report, Running, TestReport
+from deploybot.anchors import Anchors
 from deploybot.errors import OperatorError
 from deploybot.ports import NOBODY, Asking, EnvironmentRow, Head, Store
 
@@ -42,7 +43,8 @@ _HIDDEN = re.compile(
 class CatalogDeployer:
     """Implements ports.Deployer with git and the targets of one catalog.
 
-    `connections` are what targets and checks need to speak to other systems.
+    `connections` are what targets and checks need to speak to other systems; `anchors` notice what
+    the store has lost.
     """
 
     def __init__(
@@ -51,7 +53,9 @@ class CatalogDeployer:
         store: Store,
         now: Callable[[], datetime],
         connections: Connections | None = None,
+        anchors: Anchors | None = None,
     ) -> None:
+        self._anchors = anchors
         self._catalog = catalog
         self._store = store
         self._now = now
@@ -79,6 +83,7 @@ class CatalogDeployer:
         asking: Asking = NOBODY,
     ) -> Plan:
         """Resolve and check everything; raises RefusedError with a reason code."""
+        self._check_anchor(service, environment)
         kind: Action = "roll_back" if action == "roll_back" else "deploy"
         behalf = Behalf(
             requesters=asking.requesters,
@@ -141,6 +146,7 @@ class CatalogDeployer:
         try:
             target = self._look.target(service, environment)
             live = target.current()
+            self._check_anchor(service, environment)
             ours = next((r.sha for r in target.records() if isinstance(r, SwitchedRecord)), None)
         except DeployError as error:
             return replace(row, problem=str(error))
@@ -198,6 +204,15 @@ class CatalogDeployer:
             progress=lambda _: None,
             connections=self._connections,
         )
+
+    def _check_anchor(self, service: str, environment: str) -> None:
+        """See to it that the store knows the last order of the place; what cannot be read refuses later."""
+        table = self._catalog.environments.get(environment)
+        if self._anchors is None or table is None or service not in table.services:
+            return
+        with suppress(DeployError):
+            records = self._look.target(service, environment).records()
+            self._anchors.check(service, environment, records)
 
     def _or_first(self, service: str | None) -> str:
         if service is not None:

@@ -16,6 +16,7 @@ DeploybotError
     ├── LookupFailedError    who is in a group, or whose account it is, could not be found out
     ├── LeaseLostError       this worker no longer owns the operation
     ├── ModelUnavailableError no answer, or none that can be used
+    ├── TakenError           another worker is at this already
     ├── DeliveryError        a channel did not take a message
     ├── TamperedError        a stored thread does not verify
     └── ConfigError          a setting is missing or wrong
@@ -107,6 +108,10 @@ class LookupFailedError(OperatorError):
 
 class LeaseLostError(OperatorError, deploy.errors.LeaseLostError):
     """The operation's lease ran out or was taken; the worker must stop at once."""
+
+
+class TakenError(OperatorError):
+    """Another worker is at this already; it goes on by itself."""
 
 
 class ModelUnavailableError(OperatorError):

@@ -260,6 +260,12 @@ class MemoryStore:
         """Return the fence that the next claim must carry."""
         return self._fences.get((service, environment), 0) + 1
 
+    def saw_fence(self, service: str, environment: str, fence: int) -> None:
+        """Let the next fence be greater than this one, which a target has seen."""
+        with self._lock:
+            place = (service, environment)
+            self._fences[place] = max(self._fences.get(place, 0), fence)
+
     def operation(self, service: str, environment: str) -> Operation | None:
         """Return what runs there now, or died there and is not yet settled."""
         return self._operations.get((service, environment))

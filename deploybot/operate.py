@@ -5,6 +5,7 @@ own refusal of anything seen → steps under lease and fence → the outcome, ap
 one atomic step. Nothing here ever runs an approval again.
 """
 
+from contextlib import suppress
 from datetime import timedelta
 
 from deploy.errors import DeployError, LeaseLostError
@@ -12,7 +13,7 @@ from deploy.locks import Hold
 from deploy.plan import SHORT, Plan
 from deploy.target import Order, Progress, Running
 from deploybot.approvals import ApprovalRequest
-from deploybot.errors import ClaimRefusedError, ConflictError
+from deploybot.errors import ClaimRefusedError, ConflictError, StoreUnavailableError
 from deploybot.events import (
     DeployOutcomeUnknown,
     DeployStarted,
@@ -114,7 +115,8 @@ class Operator:
 
         def report(progress: Progress) -> None:
             beat()
-            self._store.report(operation.id, entry_of(progress))
+            with suppress(StoreUnavailableError):  # it is for people to see; the run goes on
+                self._store.report(operation.id, entry_of(progress))
 
         try:
             outcome = self._deployer.run(order, beat, report)

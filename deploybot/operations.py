@@ -135,6 +135,12 @@ class Operations:
             last = cast(bytes | None, self._redis.hget(FENCES, place(service, environment)))
         return int(last or 0) + 1
 
+    def saw_fence(self, service: str, environment: str, fence: int) -> None:
+        """Let the next fence be greater than this one; a claim that is under way then looks again."""
+        if self.next_fence(service, environment) <= fence:
+            with answering():
+                self._redis.hset(FENCES, place(service, environment), str(fence))
+
     def at(self, service: str, environment: str) -> Operation | None:
         """Return what runs there now, or died there and is not yet settled."""
         with answering():

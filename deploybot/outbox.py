@@ -144,6 +144,7 @@ def tellings(thread: Thread) -> tuple[Telling, ...]:
         _about_the_thread(reel, seq, event)
         _about_requests(reel, seq, event)
         _about_deploys(reel, seq, event)
+        _about_recovery(reel, seq, event)
         _about_places(reel, seq, event)
     return tuple(reel.told.values())
 
@@ -403,6 +404,18 @@ def _taken_back(plan: Plan) -> str:
         f"{what} no longer live on {plan.environment}: {plan.service} was rolled back to "
         f"{plan.sha[:7]}. Their authors, for your notice:"
     )
+
+
+def _about_recovery(reel: _Reel, seq: int, event: Event) -> None:
+    """Tell of a success that the target's journal had to tell."""
+    card = reel.told.get(f"card:{event.request_id}") if isinstance(event, DeploySucceeded) else None
+    if isinstance(event, DeploySucceeded) and event.recovered and isinstance(card, Card):
+        plan = card.request.plans[event.part]
+        text = (
+            f"Nobody could say so when it ended: {plan.service} {plan.sha[:7]} is live on "
+            f"{plan.environment}. The target's own journal told how it ended; nothing was run again."
+        )
+        reel.tell(Said(f"said:{seq}:recovered", text, "warning"))
 
 
 def _authors(plan: Plan) -> tuple[str, ...]:

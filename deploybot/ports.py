@@ -103,6 +103,9 @@ class Store(Protocol):
     def next_fence(self, service: str, environment: str) -> int:
         """Return the fence that the next claim must carry."""
 
+    def saw_fence(self, service: str, environment: str, fence: int) -> None:
+        """Let the next fence be greater than this one, which a target has seen."""
+
     def operation(self, service: str, environment: str) -> Operation | None:
         """Return what runs there now, or died there and is not yet settled."""
 

@@ -23,11 +23,11 @@ from deploybot.operations import LINES, Operations, claim_refused, line_key, pla
 from deploybot.ports import Operation, Page
 from deploybot.queue import PREFIX, Queues, answering, due_key, new_wake_up, script, waking_script
 from deploybot.redaction import Redactor
-from deploybot.thread import ATTENDED, SWEEP, Status, Thread
+from deploybot.thread import ALIAS_DAYS, ATTENDED, SWEEP, Status, Thread
 
 DAY = 24 * 3600
 DEDUPE_SECONDS = 30 * DAY
-ALIAS_SECONDS = 90 * DAY
+ALIAS_SECONDS = ALIAS_DAYS * DAY
 DELIVERY_GRACE_MS = 5000
 """How long the delivery enqueued with an append may take before the clock enqueues another."""
 PATIENCE = 2.0
@@ -267,6 +267,10 @@ class RedisStore:
         """Return the fence that the next claim must carry."""
         return self.operations.next_fence(service, environment)
 
+    def saw_fence(self, service: str, environment: str, fence: int) -> None:
+        """Let the next fence be greater than this one, which a target has seen."""
+        self.operations.saw_fence(service, environment, fence)
+
     def operation(self, service: str, environment: str) -> Operation | None:
         """Return what runs there now, or died there and is not yet settled."""
         return self.operations.at(service, environment)
@@ -310,7 +314,8 @@ class RedisStore:
                 if holder is not None and holder.decode() != worker:
                     return False
                 self._redis.set(key, worker, px=ATTENDED)
-            self._redis.zadd(due_key("operate"), {thread.id: at}, xx=True, gt=True)
+            for job in ("advance", "operate"):
+                self._redis.zadd(due_key(job), {thread.id: at}, xx=True, gt=True)
         return True
 
     def holds(self) -> tuple[Hold, ...]:

@@ -187,6 +187,9 @@ SWEEP = timedelta(seconds=10)
 """How long a thread that ought to move may lie still before the clock looks at it again, by default."""
 
 
+ALIAS_DAYS = 90
+"""How long a thread is found by the names of its messages, mails and operations."""
+
 STEP_BUDGET = 20
 """Steps a model may choose before a person moves again."""
 

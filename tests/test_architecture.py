@@ -18,6 +18,7 @@ PACKAGES = ("deploy", "deploybot", "workers", "prompts")
 LINES = 300
 LONGER = {
     "deploybot/agent.py": "the loop and its switch, a case an intent",
+    "deploybot/bootstrap.py": "everything that is built, and from what",
     "deploybot/config.py": "every setting, and how each is checked",
     "deploybot/demo/company.py": "everything that the demo starts, and in which order it ends",
     "deploybot/demo/play.py": "the whole story, line by line",

@@ -34,17 +34,21 @@ def token_of(person: str) -> str:
 class WebProcess:
     """`deploybot serve` in a session of its own, below a shell that ends with it."""
 
-    def __init__(self, environ: Mapping[str, str], folder: Path) -> None:
-        (self.port,) = free_ports(1)
+    def __init__(self, environ: Mapping[str, str], folder: Path, port: int = 0) -> None:
+        self.port = port or free_ports(1)[0]
         self.url = f"http://127.0.0.1:{self.port}"
         self.failing = Failing(folder)
+        self.moves_to(environ)
+        self._log = folder / "web.log"
+        self._shell: subprocess.Popen[bytes] | None = None
+
+    def moves_to(self, environ: Mapping[str, str]) -> None:
+        """Take these variables from the next start on."""
         self._environ = {
             **environ,
             "DEPLOYBOT_PORT": str(self.port),
             "DEPLOYBOT_FAILPOINT": self.failing.setting,
         }
-        self._log = folder / "web.log"
-        self._shell: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start it, and return once it answers."""

@@ -80,6 +80,7 @@ def pool_settings(
         clock=ClockSettings(
             tick_seconds=min(1.0, settings.sweep_seconds), sweep_seconds=settings.sweep_seconds
         ),
+        alarms="deploybot.alarming:alarms_from_environment",
         listener="deploybot.web.slack_socket:listen" if by_socket else "",
     )
 

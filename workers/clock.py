@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import cast
 import redis
 
 from deploy import failpoints
+from deploybot.alarms import Alarms
 from deploybot.errors import StoreUnavailableError
 from deploybot.meter import Meter
 from deploybot.metrics import WAKE_UPS
@@ -19,6 +21,14 @@ from deploybot.surveys import EVERY
 
 logger = logging.getLogger(__name__)
 
+AWAY = "store"
+AWAY_TEXT = (
+    "The store takes nothing now, so nothing that is said to the bot is kept, and nothing new "
+    "starts. What runs comes to its end. Slack and GitHub deliver again later; look at Redis."
+)
+BACK_TEXT = (
+    "The store answers again. What was kept goes on; what you wrote meanwhile may be missing."
+)
 LEASE_KEY = f"{PREFIX}clock"
 
 
@@ -44,12 +54,15 @@ class Clock:
         settings: ClockSettings | None = None,
         *,
         also: Sequence[Callable[[], None]] = (),
+        alarms: Alarms | None = None,
     ) -> None:
         self._redis = connection
         self._settings = settings or ClockSettings()
         self._queues = Queues(connection)
         self._meter = Meter(connection)
         self._also = also
+        self._alarms = alarms
+        self._away_since: float | None = None
         self._name = uuid.uuid4().hex
         self._ticks_to_renewal = 0
         self._ticks = 0
@@ -59,9 +72,11 @@ class Clock:
         while not stop.is_set():
             try:
                 self.tick()
-            except (StoreUnavailableError, redis.RedisError):
+                self._is_back()
+            except (StoreUnavailableError, redis.RedisError) as error:
                 logger.warning("the clock cannot reach Redis", extra={"action": "tick"})
                 self._ticks_to_renewal = 0
+                self._is_away(error)
             stop.wait(self._settings.tick_seconds)
 
     def tick(self) -> int:
@@ -87,6 +102,18 @@ class Clock:
             task()
         return woken
 
+    def _is_away(self, error: Exception) -> None:
+        """Tell people once the store has been away for as long as three sweeps."""
+        now = time.monotonic()
+        self._away_since = now if self._away_since is None else self._away_since
+        if self._alarms and now - self._away_since >= 3 * self._settings.sweep_seconds:
+            self._alarms.say(AWAY, f"{AWAY_TEXT} It says: {error.__cause__ or error}")
+
+    def _is_back(self) -> None:
+        if self._away_since is not None and self._alarms:
+            self._alarms.over(AWAY, BACK_TEXT)
+        self._away_since = None
+
     def _is_mine(self) -> bool:
         """Hold the lease, renewed a few times in its life: each renewal is a write to the disk."""
         if self._ticks_to_renewal > 0:
@@ -106,6 +133,8 @@ class Clock:
         return True
 
 
-def run(url: str, settings: ClockSettings, stop: threading.Event) -> None:
+def run(
+    url: str, settings: ClockSettings, stop: threading.Event, alarms: Alarms | None = None
+) -> None:
     """Run a clock on its own connection until `stop` is set."""
-    Clock(client(url), settings).run(stop)
+    Clock(client(url), settings, alarms=alarms).run(stop)

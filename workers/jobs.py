@@ -1,6 +1,7 @@
 """The three jobs, each a thin "look at this thread"; what happens then is the loop's to say."""
 
 import logging
+import platform
 from collections.abc import Callable
 from functools import cache
 
@@ -13,6 +14,7 @@ from deploybot.errors import (
     IllegalEventError,
     OperatorError,
     StoreUnavailableError,
+    TakenError,
     TamperedError,
 )
 from deploybot.homes import HOMES
@@ -21,7 +23,9 @@ from deploybot.metrics import JOB_ERRORS
 from deploybot.ports import Job
 from deploybot.surveys import ENVIRONMENTS, EVERY, LOCKS
 from deploybot.thread import Thread
+from deploybot.timekeeping import skewed
 from deploybot.web import slack_home
+from workers.parking import crashed
 
 logger = logging.getLogger(__name__)
 
@@ -62,6 +66,8 @@ def survey(what: str) -> None:
     if what != HOMES:
         bot().queues.later("survey", what, EVERY.get(what, 300.0))
     watch = bot().watch
+    if text := skewed(bot().time.skew(), platform.node()):
+        bot().alarms.say(f"clock:{platform.node()}", text)
     with logs.about(job="survey"), watch.job("survey"):
         try:
             if what == LOCKS:
@@ -96,6 +102,9 @@ def _run(job: Job, thread_id: str, work: Callable[[], object]) -> None:
             if isinstance(error, TamperedError):
                 leave_all(bot().store, thread_id, bot().deployer.catalog)
             watch.meter.observe(JOB_ERRORS, job, type(error).__name__)
+        except Exception as error:
+            crashed(bot(), job, thread_id, error)
+            raise
     failpoints.at("job.end.before")
 
 
@@ -107,6 +116,8 @@ def _log(job: Job, error: OperatorError | IllegalEventError) -> None:
             level = logging.WARNING if after is None or after > 2 else logging.DEBUG
             text = "a channel did not take everything now; the clock tries again"
             logger.log(level, text, extra=about)
+        case TakenError():
+            logger.debug("another worker is at it", extra=about)
         case StoreUnavailableError():
             logger.warning("could not go on now; the clock tries again", extra=about)
         case TamperedError() | IllegalEventError():

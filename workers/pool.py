@@ -14,7 +14,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from typing import cast
 
+from deploybot.alarms import Alarms
+from deploybot.bootstrap import now as bootstrap_now
+from deploybot.errors import ConfigError
 from deploybot.queue import QUEUES
 from workers import clock
 from workers.clock import ClockSettings
@@ -47,6 +51,8 @@ class PoolSettings:
     worker: WorkerSettings = field(default_factory=WorkerSettings)
     clock: ClockSettings = field(default_factory=ClockSettings)
     preload: Sequence[str] = PRELOADED
+    alarms: str = ""
+    """`module:function` that returns what the clock tells people by; "" for the log alone."""
     warm: str = "workers.jobs:bot"
     """`module:function` that each worker calls once, so that no job builds the bot anew; "" for none.
     What it reads, such as the configuration, is read again after SIGHUP."""
@@ -143,7 +149,19 @@ class Pool:
         worker_for(queue, self._settings.url, self._settings.worker).work(logging_level="WARNING")
 
     def _tick(self) -> None:
-        clock.run(self._settings.url, self._settings.clock, _until_told())
+        stop = _until_told()
+        clock.run(self._settings.url, self._settings.clock, stop, self._alarms())
+
+    def _alarms(self) -> Alarms | None:
+        if not self._settings.alarms:
+            return None
+        try:
+            return cast(Alarms, _named(self._settings.alarms)(bootstrap_now))
+        except ConfigError as error:
+            logger.warning(
+                "alarms go to the log alone", extra={"action": "start", "why": str(error)}
+            )
+            return None
 
     def _listen(self) -> None:
         stop = _until_told()

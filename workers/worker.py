@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from redis.client import Pipeline
+from redis.exceptions import RedisError
 from rq import Queue, Worker
+from rq.executions import Execution
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
@@ -116,6 +118,16 @@ class BotWorker(Worker):
         with self.connection.pipeline() as together:
             super().heartbeat(timeout, pipeline=together)
             together.execute()
+
+    def maintain_heartbeats(self, job: Job, execution: Execution) -> None:
+        """Say that worker and job live; a store that is away ends neither."""
+        try:
+            super().maintain_heartbeats(job, execution)
+        except RedisError as error:
+            logger.warning(
+                "a sign of life did not reach the store; the job goes on",
+                extra={"action": "heartbeat", "job": job.id, "why": type(error).__name__},
+            )
 
     def main_work_horse(self, job: Job, queue: Queue) -> None:
         """Run the job in the forked process, which must not outlive the worker."""

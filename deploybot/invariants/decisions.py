@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from deploybot.approvals import POLICY, ApprovalRequest, digest_of
+from deploybot.approvals import POLICY, ApprovalRequest, Grant, digest_of
 from deploybot.events import (
     Answered,
     ApprovalDenied,
@@ -25,6 +25,7 @@ from deploybot.events import (
 )
 from deploybot.invariants.evidence import Known, Read, World, own
 from deploybot.next_step import BY_MODEL
+from deploybot.votes import is_met
 
 MACHINES = ("clock", "worker", "github")
 _WORDS = Message | ScheduleFired | BranchUpdated
@@ -75,34 +76,41 @@ def _is_next(since: Sequence[Event], start: DeployStarted) -> bool:
 
 def _is_granted(since: Sequence[Event], request: ApprovalRequest, world: World) -> bool:
     """Walk from the request on: enough yeses in time, before anything that closes it, and no no."""
-    people: set[str] = set()
-    met = False
+    grants: list[ApprovalGranted] = []
     for event in since:
         match event:
             case ApprovalGranted(request_id=request.id, digest=request.digest):
-                if event.at < request.expires_at and _counts(request, event, world):
-                    people.add(event.by)
-                met = met or len(people) >= (1 if request.rule.automatic else request.rule.quorum)
+                if event.at < request.expires_at and _may_by_mail(request, event, world):
+                    grants.append(event)
             case ApprovalDenied() | ApprovalExpired() | ApprovalSuperseded() | Cancelled():
                 return False
             case ApprovalRequested():
                 return False
-            case _ if isinstance(event, _WORDS) and not met:
+            case _ if isinstance(event, _WORDS) and not _suffices(request, grants):
                 return False
             case _:
                 pass
-    return met
+    return _suffices(request, grants)
 
 
-def _counts(request: ApprovalRequest, grant: ApprovalGranted, world: World) -> bool:
+def _may_by_mail(request: ApprovalRequest, grant: ApprovalGranted, world: World) -> bool:
+    by_mail = world.mail_decides
+    return grant.channel != "email" or by_mail is None or request.plan.environment in by_mail
+
+
+def _suffices(request: ApprovalRequest, grants: Sequence[ApprovalGranted]) -> bool:
+    """Tell whether these are enough, by the plain rule; what groups and stand-ins say is `votes`'."""
     rule = request.rule
     if rule.automatic:
-        return grant.by == POLICY
-    by_mail = world.mail_decides
-    if grant.channel == "email" and by_mail is not None and request.plan.environment not in by_mail:
-        return False
-    own_request = grant.by in request.requesters and not rule.requester_may_approve
-    return grant.by in rule.approvers and not own_request
+        return any(grant.by == POLICY for grant in grants)
+    if rule.groups or rule.stand_ins or rule.escalation or rule.break_glass:
+        return is_met(request, tuple(map(Grant.of, grants)))
+    people = {grant.by for grant in grants if grant.by in rule.approvers}
+    if not rule.requester_may_approve:
+        people -= set(request.requesters)
+    if not rule.author_may_approve:
+        people -= set(request.authors)
+    return len(people) >= max(rule.quorum, 1)
 
 
 def by_people(read: Read, known: Known, world: World) -> Iterator[str]:

@@ -73,26 +73,26 @@ def read_back(read: Read, known: Known, world: World) -> Iterator[str]:
 def without_secrets(read: Read, known: Known, world: World) -> Iterator[str]:
     """I10: no event and no note holds a secret, plain or encoded."""
     del known
-    redactor = Redactor(world.secrets)
     for number, event in enumerate(read.thread.events, start=1):
-        if _holds_one(redactor, EVENT.dump_json(event).decode()):
+        if _holds_one(world.secrets, EVENT.dump_json(event).decode()):
             yield f"event {number} of {read.thread.id} holds a secret"
     for key, note in read.notes.items():
-        if _holds_one(redactor, note):
+        if _holds_one(world.secrets, note):
             yield f"the note {key} of {read.thread.id} holds a secret"
 
 
 def no_sink_holds_one(known: Known, world: World) -> Iterator[str]:
     """I10: nothing else that leaves the bot holds one, either."""
     del known
-    redactor = Redactor(world.secrets)
     for name, text in world.sinks.items():
-        if _holds_one(redactor, text):
+        if _holds_one(world.secrets, text):
             yield f"{name} holds a secret"
 
 
-def _holds_one(redactor: Redactor, text: str) -> bool:
-    return redactor.text(text).count(REMOVED) > text.count(REMOVED)
+def _holds_one(secrets: tuple[str, ...], text: str) -> bool:
+    """Tell whether one of these is in the text; what only looks like one may be a command's word."""
+    known, plain = Redactor(secrets).text(text), Redactor().text(text)
+    return known.count(REMOVED) > plain.count(REMOVED)
 
 
 def bounded(read: Read, known: Known, world: World) -> Iterator[str]:

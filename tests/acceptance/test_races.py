@@ -117,6 +117,7 @@ def together(calls: list[Callable[[], T]]) -> list[T]:
         return list(pool.map(call, calls))
 
 
+@pytest.mark.row(29)
 def test_fifty_deliveries_of_one_push_at_once_are_one_event(web: Web) -> None:
     before = web.company.repository.head()
     after = web.company.repository.merge_good(now())
@@ -147,6 +148,7 @@ def test_of_two_approvals_at_once_one_counts_and_the_other_is_told_who_was_first
     assert web.company.begun()[request.id] == 1
 
 
+@pytest.mark.row(30)
 def test_of_many_yeses_and_noes_at_once_at_most_one_yes_counts_and_a_no_stops_all(
     web: Web,
 ) -> None:
@@ -169,6 +171,7 @@ def test_of_many_yeses_and_noes_at_once_at_most_one_yes_counts_and_a_no_stops_al
     assert web.company.begun()[request.id] == (0 if kinds["approval_denied"] else 1)
 
 
+@pytest.mark.row(33)
 def test_of_many_workers_at_one_approved_change_one_deploys_it(web: Web) -> None:
     request = web.proposed()
     operate = web.bot.operator.operate

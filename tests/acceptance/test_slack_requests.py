@@ -247,6 +247,7 @@ def test_both_secrets_are_taken_while_one_replaces_the_other() -> None:
 # -- once ------------------------------------------------------------------------------
 
 
+@pytest.mark.row(29)
 def test_fifty_deliveries_of_one_mention_at_once_are_one_event(door: Door) -> None:
     headers = list(signed(HELLO, door.stamp).items())
     message = json.dumps(said("<@U0DEPLOYBOT> what's live?", type="message")).encode()

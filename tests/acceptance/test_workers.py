@@ -336,6 +336,7 @@ def test_a_wrong_setting_stops_the_start_with_one_line_that_names_it(
     assert named in refused.stderr
 
 
+@pytest.mark.row(23)
 def test_workers_refuse_a_redis_that_can_lose_threads(connection: redis.Redis, url: str) -> None:
     connection.config_set("maxmemory-policy", "allkeys-lru")
     try:

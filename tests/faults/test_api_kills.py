@@ -62,6 +62,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         yield Scene(web, url)
 
 
+@pytest.mark.row(8)
 @pytest.mark.parametrize(
     ("call", "point"),
     [

@@ -91,6 +91,37 @@ def test_workers_that_die_while_it_runs_elsewhere_lose_nothing(company, api):
     assert company.live("staging", "backend") == asked.run.inputs["sha"]
 
 
+@pytest.mark.row(39)
+def test_when_the_way_there_is_cut_it_is_looked_for_until_it_is_found(company, api):
+    api.takes = NEVER
+    asked = Asked(company, api, "v1.1.1")
+
+    lost = len(api.asked)
+    api.goes_wrong("GET", "", "drop", times=40)
+    company.until(lambda: len(api.asked) >= lost + 40, "it is looked for in vain")
+    kinds, place = [e.kind for e in asked.thread().events], company.running()
+    asked.run.takes = 0
+    end = asked.end()
+
+    assert kinds[-1] == "deploy_started"
+    assert place == ["backend on staging"]
+    assert isinstance(end, DeploySucceeded)
+    assert len(api.of(asked.run.inputs["operation"])) == 1
+
+
+@pytest.mark.row(39)
+def test_when_the_answer_to_the_launch_is_lost_it_is_found_and_launched_once(company, api):
+    api.takes, before = NEVER, len(api.runs)
+    api.goes_wrong("POST", "dispatches", "lose")
+
+    asked = Asked(company, api, "v1.2.1")
+    asked.run.takes = 0
+    end = asked.end()
+
+    assert isinstance(end, DeploySucceeded)
+    assert len(api.runs) == before + 1
+
+
 def test_a_person_stops_what_runs_elsewhere(company, api):
     api.takes = NEVER
     asked = Asked(company, api, "v1.1.0")

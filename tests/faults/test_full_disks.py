@@ -72,6 +72,7 @@ class Place:
                 return
 
 
+@pytest.mark.row(32)
 def test_a_build_that_fills_the_disk(tmp_path, disk):
     place = Place(tmp_path, disk / "releases")
     place.go(build=[["sh", "-c", "cat /dev/zero > big"]])
@@ -84,6 +85,7 @@ def test_a_build_that_fills_the_disk(tmp_path, disk):
     assert outcome.live_sha == place.live() == place.old
 
 
+@pytest.mark.row(32)
 def test_a_release_that_does_not_fit(tmp_path, disk):
     place = Place(tmp_path, disk / "releases")
     place.commits_something_big()
@@ -98,6 +100,7 @@ def test_a_release_that_does_not_fit(tmp_path, disk):
     assert outcome.live_sha == place.live() == place.old
 
 
+@pytest.mark.row(32)
 def test_a_journal_that_cannot_be_written_lets_nothing_begin(tmp_path, disk):
     place = Place(tmp_path, disk / "releases")
     order = place.order("v1.1.0")

@@ -144,6 +144,7 @@ def ticking(url: str) -> Iterator[None]:
         thread.join(10)
 
 
+@pytest.mark.row(34)
 @pytest.mark.parametrize("requests", [60, pytest.param(200, marks=pytest.mark.benchmark)])
 def test_all_get_their_turn_in_order_though_every_worker_dies(
     company: Company, requests: int

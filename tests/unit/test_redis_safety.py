@@ -28,6 +28,7 @@ def test_the_embedded_server_is_safe(connection: redis.Redis) -> None:
     assert check(connection) == ()
 
 
+@pytest.mark.row(23)
 @pytest.mark.parametrize(
     ("setting", "value"),
     [("appendonly", "no"), ("appendfsync", "no"), ("maxmemory-policy", "allkeys-lru")],
