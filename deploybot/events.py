@@ -50,6 +50,17 @@ class SlackMessageReceived(Inbound):
     """The slash command that it was written behind: then there is no message, and no `ts`."""
 
 
+class MessageAltered(Inbound):
+    """Someone edited or deleted a message in Slack after it was heard; what was heard counts."""
+
+    kind: Literal["message_altered"] = "message_altered"
+    how: Literal["edited", "deleted"]
+    channel: str
+    ts: str
+    under_way: bool = True
+    """Whether the thread had not come to its end, so that people are told."""
+
+
 class EmailReceived(Inbound):
     """Someone wrote a mail; `text` is what they wrote, without what they quoted."""
 
@@ -514,6 +525,7 @@ class Finished(Fact):
 
 Event = Annotated[
     SlackMessageReceived
+    | MessageAltered
     | EmailReceived
     | ApiMessageReceived
     | BranchUpdated

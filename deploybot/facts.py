@@ -13,7 +13,9 @@ from deploybot.events import (
     ApprovalExpired,
     Cancelled,
     Finished,
+    MailBounced,
     Message,
+    MessageAltered,
     Paused,
     Resumed,
     ScheduleFired,
@@ -26,7 +28,7 @@ LISTED = 5
 
 _ENDS_A_TURN = Finished | Cancelled | ApprovalExpired
 _BEGINS_A_TURN = Message | ScheduleFired
-_CHANGES_NOTHING = AnswerRefused | Paused | Resumed
+_CHANGES_NOTHING = AnswerRefused | Paused | Resumed | MailBounced | MessageAltered
 
 
 def begins_a_turn(thread: Thread) -> bool:

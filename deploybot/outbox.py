@@ -48,6 +48,7 @@ from deploybot.events import (
     LinedUp,
     MailBounced,
     Message,
+    MessageAltered,
     Paused,
     PlansShown,
     QuestionAsked,
@@ -88,6 +89,8 @@ class _Reel:
     """The tellings so far, in the order in which they were first told."""
 
     told: dict[str, Telling] = field(default_factory=dict)
+    heard: dict[str, str] = field(default_factory=dict)
+    """What was heard in Slack, by the message's own id."""
     quiet: bool = False
     """Whether what goes well is said in the opening alone: nobody has written here."""
     people: tuple[str, ...] = ()
@@ -163,6 +166,17 @@ def _about_the_thread(reel: _Reel, seq: int, event: Event) -> None:  # noqa: C90
     match event:
         case SlackMessageReceived() | EmailReceived() | ApiMessageReceived():
             _heard(reel, seq, event)
+        case MessageAltered(how="edited", ts=ts, under_way=True):
+            reel.tell(
+                Said(
+                    f"edited:{ts}",
+                    _edited(event.by, reel.heard.get(ts, "")),
+                    "warning",
+                    by=event.by,
+                )
+            )
+        case MessageAltered(ts=ts, under_way=True):
+            reel.tell(Said(f"deleted:{ts}", _deleted(event.by), "warning", by=event.by))
         case ScheduleFired(text=text):
             reel.close_open("clock", event.at)
             reel.tell(Opening("opening", text))
@@ -253,6 +267,8 @@ def _heard(reel: _Reel, seq: int, event: Message) -> None:
     reel.close_open(event.by, event.at)
     reel.quiet = False
     command = event.command if isinstance(event, SlackMessageReceived) else ""
+    if isinstance(event, SlackMessageReceived) and event.ts:
+        reel.heard[event.ts] = event.text
     if seq == 1 and (command or not isinstance(event, SlackMessageReceived)):
         how = "by email" if isinstance(event, EmailReceived) else "over the API"
         how = f"with {command}" if command else how
@@ -391,6 +407,29 @@ def _about_deploys(reel: _Reel, seq: int, event: Event) -> None:
             reel.card(request_id, state=state, at=event.at, by=event.by, live=live)
         case _:
             pass
+
+
+QUOTED = 200
+"""So many letters of an edited message are quoted as they were heard."""
+
+
+def _edited(by: str, heard: str) -> str:
+    """Return what an edit amounts to; the words that were heard are told once more."""
+    words = " ".join(heard.split())
+    quoted = words if len(words) <= QUOTED else f"{words[: QUOTED - 1]}…"
+    return (
+        f"{by} edited a message that I had read. The edit was seen and not followed: I go by the "
+        f"words as they were, “{quoted}”. To have something else, write it as a new message; that "
+        "closes what is open here, and I read it."
+    )
+
+
+def _deleted(by: str) -> str:
+    return (
+        f"{by} deleted a message that I had read. Nothing stopped by that: what followed from it "
+        "goes on, and its words stay on the record, on the thread's page. To stop it, deny what is "
+        "open, or write “stop”."
+    )
 
 
 MOST_AUTHORS = 10

@@ -49,6 +49,7 @@ from deploybot.events import (
     Inbound,
     LinedUp,
     MailBounced,
+    MessageAltered,
     Paused,
     PlansShown,
     QuestionAsked,
@@ -177,7 +178,7 @@ TRANSITIONS: dict[Status, dict[type[Fact], Status]] = {
 }
 """Status → event → the status that follows. What is not here cannot happen."""
 
-ANYWHERE: tuple[type[Fact], ...] = (AnswerRefused, ForkMade, MailBounced)
+ANYWHERE: tuple[type[Fact], ...] = (AnswerRefused, ForkMade, MailBounced, MessageAltered)
 """Events that may happen at any time and change nothing."""
 
 for _ways_on in TRANSITIONS.values():

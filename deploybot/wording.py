@@ -45,6 +45,7 @@ from deploybot.events import (
     HoldReleased,
     LinedUp,
     MailBounced,
+    MessageAltered,
     Paused,
     PlansShown,
     QuestionAsked,
@@ -80,6 +81,8 @@ def words(event: Event) -> Words:
 
 def _heard(event: Event) -> Words | None:  # noqa: PLR0911 - a case an event
     match event:
+        case MessageAltered(how=how):
+            return Words(f"{how} a message that was heard; the words that were heard count")
         case SlackMessageReceived(text=text):
             return Words("wrote in Slack", text)
         case EmailReceived(subject=subject, text=text):

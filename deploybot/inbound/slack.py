@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from deploybot.events import SlackMessageReceived
+from deploybot.inbound.slack_altered import Altered, read_altered
 from deploybot.inbound.slack_buttons import (
     ANSWER,
     APPROVE,
@@ -134,8 +135,10 @@ class Answering:
     trigger: str = ""
 
 
-def read_message(payload: Json, home: Home, people: People, now: datetime) -> Words | Ignored:
-    """Return what somebody said, or why it is of no concern.
+def read_message(
+    payload: Json, home: Home, people: People, now: datetime
+) -> Words | Altered | Ignored:
+    """Return what somebody said, or changed of what they said, or why it is of no concern.
 
     Raises InboundError (400) when it is a new message by a person and garbled.
     """
@@ -145,6 +148,9 @@ def read_message(payload: Json, home: Home, people: People, now: datetime) -> Wo
     bot = home.bot_user or bot_of(payload)
     if event.get("bot_id") or (bot and event.get("user") == bot):
         return Ignored("said by a bot")
+    if event.get("subtype") in ("message_changed", "message_deleted"):
+        altered = read_altered(event, str(payload.get("event_id")), bot, people, now)
+        return altered or Ignored("not changed by its author")
     new = not (event.get("hidden") or event.get("edited"))
     subtype = event.get("subtype")
     if not new or not isinstance(subtype, str | None) or subtype not in _SAID_BY_PEOPLE:

@@ -46,6 +46,34 @@ class Said(Part):
     text: str = ""
 
 
+class Edit(Part):
+    """When a message was edited."""
+
+    ts: str = ""
+
+
+class Version(Part):
+    """A message as it was, or is, when it was changed."""
+
+    ts: str = Field(min_length=1)
+    user: str = ""
+    bot_id: str = ""
+    text: str = ""
+    thread_ts: str = ""
+    subtype: str = ""
+    edited: Edit | None = None
+
+
+class Changed(Part):
+    """The event of an edit or a deletion."""
+
+    channel: str = Field(min_length=1)
+    channel_type: str = ""
+    event_ts: str = ""
+    message: Version | None = None
+    previous_message: Version | None = None
+
+
 class Callback(Part):
     """The envelope of the Events API."""
 
@@ -206,7 +234,8 @@ def user_of(payload: Json) -> str:
     """Return the id of the user who did it, as far as the payload says so; else ""."""
     event, user = payload.get("event"), payload.get("user")
     if isinstance(event, dict):
-        user = event.get("user")
+        before = event.get("previous_message")
+        user = event.get("user") or (before.get("user") if isinstance(before, dict) else "")
     elif isinstance(user, dict):
         user = user.get("id")
     else:

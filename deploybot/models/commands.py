@@ -13,6 +13,8 @@ from deploybot.events import (
     ApprovalDenied,
     EmailReceived,
     Event,
+    MailBounced,
+    MessageAltered,
     Paused,
     ReadReturned,
     Resumed,
@@ -95,7 +97,8 @@ def _says_which(word: str) -> bool:
 
 
 def _that_matter(events: tuple[Event, ...]) -> tuple[Event, ...]:
-    return tuple(e for e in events if not isinstance(e, AnswerRefused | Paused | Resumed))
+    changes_nothing = AnswerRefused | Paused | Resumed | MailBounced | MessageAltered
+    return tuple(e for e in events if not isinstance(e, changes_nothing))
 
 
 def _words(event: Event) -> str:

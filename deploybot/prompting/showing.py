@@ -44,6 +44,7 @@ from deploybot.events import (
     HoldReleased,
     LinedUp,
     MailBounced,
+    MessageAltered,
     Paused,
     PlansShown,
     QuestionAsked,
@@ -250,6 +251,7 @@ def _entry(  # noqa: C901, PLR0911, PLR0912, PLR0915 - one flat table, a case an
             | AnswerRefused()
             | MailBounced()
             | ForkMade()
+            | MessageAltered()
             | HoldForgotten()
         ):
             return None

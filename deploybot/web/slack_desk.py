@@ -40,6 +40,7 @@ from deploybot.questions import choices_of
 from deploybot.thread import Status
 from deploybot.web.slack_commands import CommandDesk
 from deploybot.web.slack_editing import Editing
+from deploybot.web.slack_hearing import hear
 from deploybot.web.slack_unopened import UNOPENED, UNOPENED_ANSWER, UNOPENED_GLASS, UNOPENED_STOP
 
 DIALOG_SECONDS = 1
@@ -78,14 +79,8 @@ class SlackDesk:
     def hear(self, payload: Json) -> None:
         """Store what somebody said, if it was said to the bot or where the bot takes part."""
         check_home(payload, self.home)
-        words = read_message(payload, self.home, self._people_of(payload), self.now())
-        if isinstance(words, Ignored):
-            return
-        known = self.store.find(words.alias)
-        if known:
-            self.inbox.hear(known, words.event, dedupe=words.dedupe)
-        elif words.begins:
-            self.inbox.hear(words.begins, words.event, dedupe=words.dedupe, aliases=(words.alias,))
+        people = self._people_of(payload)
+        hear(self.inbox, self.store, read_message(payload, self.home, people, self.now()))
 
     def command(self, payload: Json) -> Json:
         """Answer a question, or begin a thread with the words; return what its sender is shown."""

@@ -278,7 +278,7 @@ class TestManyAnswers(Answers.TestCase):
 
 
 def test_a_requester_who_may_approve_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(answers, "may_answer", lambda *_: None)
+    monkeypatch.setattr(answers, "may_answer", lambda *_, **__: None)
     machine = Answers()
     machine.begins()
     machine.someone_asks("t1", "ann")
