@@ -17,7 +17,7 @@ from deploybot.outbound.email_endings import how_to_answer
 from deploybot.outbound.email_facts import line_of, text_of
 from deploybot.ports import People
 from deploybot.questions import choices_of
-from deploybot.telling import Asked, Card, Shown
+from deploybot.telling import Asked, Card, CardState, Shown
 
 DETAIL = 40
 """Lines of output."""
@@ -91,7 +91,11 @@ def _about(letter: Letter, settings: MailSettings, people: People, url: str) -> 
     if says.asked:
         return _of_question(says.asked)
     if says.about:
-        return {"facts": email_facts.in_short(says.about.request, people)}
+        values: dict[str, Any] = {"facts": email_facts.in_short(says.about.request, people)}
+        if says.about.state is CardState.UNKNOWN:
+            where = _elsewhere(letter, people, url)
+            values["how"] = f"Have a look at what runs there, and say how it ended: {where}."
+        return values
     return {}
 
 

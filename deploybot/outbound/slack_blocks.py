@@ -62,7 +62,7 @@ def draw(telling: Telling, look: Look) -> Drawing:  # noqa: PLR0911 - a case a t
             blocks = card_blocks(telling, look.people, look.progress, look.url)
             return _drawing(card_text(telling, look.people), blocks)
         case Asked():
-            blocks = question_blocks(telling, look.people, look.thread)
+            blocks = question_blocks(telling, look.people, look.thread, look.url)
             return _drawing(question_text(telling), blocks)
         case Opening():
             text = _began(telling, look.people)

@@ -34,8 +34,14 @@ def question_text(asked: Asked) -> str:
     return escape(line(unsigned(asked.question.question), 1000), 3000)
 
 
-def question_blocks(asked: Asked, people: People, thread: str) -> list[Json]:
-    """Return the blocks: the question, and its buttons for as long as it is open."""
+def question_blocks(asked: Asked, people: People, thread: str, url: str = "") -> list[Json]:
+    """Return the blocks: the question, its buttons for as long as it is open, and where to read on."""
+    link = f"<{url}|Everything about this thread>"
+    read_on = {"type": "context", "elements": [{"type": "mrkdwn", "text": link, "verbatim": True}]}
+    return [*_question(asked, people, thread), *((read_on,) if url else ())]
+
+
+def _question(asked: Asked, people: People, thread: str) -> list[Json]:
     question = asked.question
     parts = [section(*_headline(asked, people))]
     if question.context:

@@ -99,7 +99,8 @@ def test_every_mail_and_every_card_leads_to_the_page_of_its_thread(office: Every
         if "deploybot" in mail.sender and "/sign-in/link/" not in mail.text:
             assert URL.findall(mail.text)[-1] in pages
             assert pages & set(re.findall(r'href="([^"]*)"', unescape(mail.html)))
-    assert pages & set(URL.findall(shown(office.card())))
+    for message in (office.card(), office.message("Where to?")):
+        assert pages & set(URL.findall(shown(message)))
     assert links(office) >= {
         f"{office.url}/threads/{office.card().metadata['event_payload']['thread']}"
     }

@@ -164,6 +164,13 @@ def test_a_failure_of_several_says_what_is_live_and_what_was_not_begun() -> None
     assert "nothing was deployed" not in text
 
 
+def test_who_may_settle_an_unknown_outcome_is_told_to_look_and_where_to_say_so() -> None:
+    text = to_mia(card(CardState.UNKNOWN, "switch"))
+
+    assert "A worker died, and the outcome is not known. Nothing was run again." in text
+    assert "Have a look at what runs there, and say how it ended: over the API." in text
+
+
 def test_what_is_approved_for_later_says_when_it_starts_and_how_it_is_stopped() -> None:
     later = request(start_at=NOON + timedelta(hours=14))
 
