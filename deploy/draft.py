@@ -56,7 +56,12 @@ def draft(
     risky = risks.named(
         (file.path for file in files or ()), place.catalog.services[place.service].risky
     )
-    required = place.catalog.environments[place.environment].required_checks
+    table = place.catalog.environments[place.environment]
+    wrote: tuple[str, ...] = ()
+    if action == "deploy" and not table.author_may_approve and relation != "behind":
+        old = place.live.sha if place.live and relation != "gone" else None
+        wrote = place.repository.addresses(old, sha)
+    required = table.required_checks
     wants_checks = action == "deploy" and bool(required) and checks is not None
     return Plan(
         action=action,
@@ -74,6 +79,7 @@ def draft(
         relation=relation,
         authors=authors[:AUTHORS],
         authors_total=len(authors),
+        author_addresses=wrote,
         pull_requests=merged[:PULL_REQUESTS],
         pull_requests_total=len(merged),
         extent=_extent(files),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import git
 
+from deploy.errors import RepositoryError
 from deploy.git_command import GitCommand
 from deploy.plan import Commit
 from deploy.process import GuardedPipe
@@ -105,6 +106,24 @@ class Repository:
         """Return the commits that `new` has and `old` has not, newest first, and how their bodies begin."""
         names = self._apart(old, new).come[:limit]
         return self._told("--no-walk=unsorted", "--end-of-options", *names) if names else ()
+
+    def addresses(self, old: str | None, new: str) -> tuple[str, ...]:
+        """Return the mail addresses of all authors and co-authors of what `new` has and `old` has not.
+
+        Without `old`, those of `new` alone. Raises RepositoryError for too many commits.
+        """
+        names = self._apart(old, new).come if old else (checked_sha(new),)
+        if len(names) >= COUNT_LIMIT:
+            text = f"{COUNT_LIMIT} commits or more are too many to tell who wrote them all"
+            raise RepositoryError(text)
+        if not names:
+            return ()
+        wrote = "%ae%x01%(trailers:key=Co-authored-by,valueonly,separator=%x01)"
+        told = ("log", "-z", f"--format=tformat:{wrote}", "--no-walk=unsorted")
+        text = self._git.ask(*told, "--end-of-options", *names)
+        named = (one for row in text.split("\0") for one in row.split("\x01"))
+        bare = (one.rpartition("<")[2].partition(">")[0].strip()[:200] for one in named)
+        return tuple(dict.fromkeys(one.casefold() for one in bare if "@" in one))
 
     def changed(self, old: str, new: str, path: str = "") -> tuple[Changed, ...] | None:
         """Return the files below `path` in which two commits differ; None if that takes too long."""

@@ -178,9 +178,9 @@ def _approved(event: ApprovalGranted, channel: str) -> str:
     if event.by == POLICY:
         return "the standing rule approved"
     if event.break_glass:
-        return f"broke the glass over {channel}, and approved alone"
+        return f"broke the glass, and approved alone over {channel}"
     also = " and ".join(one.person for one in event.stands_for)
-    return f"approved over {channel}{f', as who answers for {also}' if also else ''}"
+    return f"approved{f', answering for {also},' if also else ''} over {channel}"
 
 
 def _deployed(event: Event) -> Words | None:  # noqa: PLR0911 - a case an event

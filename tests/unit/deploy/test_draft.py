@@ -1,3 +1,4 @@
+import subprocess
 from datetime import UTC, datetime
 
 import pytest
@@ -250,3 +251,33 @@ def test_words_of_others_come_into_a_plan_as_they_are_and_out_of_it_harmless(sho
     assert plan.risky == ("backend/\u202ex",)
     assert line(plan.risky[0], 100) == "backend/x"
     assert plan.commits[0].at == datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC)
+
+
+# -- who wrote it, where they may not approve it -----------------------------------
+
+
+def committed(shop: Shop, parent: str, words: str) -> str:
+    """Add a commit without a change to main, and return its name."""
+    who = [part for one in ("author", "committer") for part in ("-c", f"{one}.name=Eve")]
+    who += [
+        part for one in ("author", "committer") for part in ("-c", f"{one}.email=Eve@x.example")
+    ]
+    git = ["git", "-C", str(shop.repository.path), *who]
+    made = [*git, "commit-tree", f"{parent}^{{tree}}", "-p", f"{parent}^{{commit}}", "-m", words]
+    name = subprocess.run(made, check=True, capture_output=True, text=True).stdout.strip()
+    subprocess.run([*git, "update-ref", "refs/heads/main", name], check=True)
+    return name
+
+
+def test_all_authors_and_co_authors_are_looked_up_where_they_may_not_approve(shop):
+    look = Look(changed(shop, author_may_approve=False), clock=now)
+    shop.deploy(look, "backend", "v1.2.0", "staging")
+    words = "Add more\n\nIt helps.\n\nCo-authored-by: Mia <Mia@shop.example>\nco-authored-by: x"
+    commit = committed(shop, "v1.2.1", words)
+
+    plan = planned(look, commit)
+
+    assert {"mia@shop.example", "eve@x.example"} <= set(plan.author_addresses)
+    assert "x" not in plan.author_addresses
+    assert {one.email.casefold() for one in plan.commits} <= set(plan.author_addresses)
+    assert planned(Look(changed(shop), clock=now), commit).author_addresses == ()
