@@ -212,7 +212,7 @@ class SoakCompany:
                 if look():
                     return
             assert time.monotonic() < deadline, f"waited {seconds:.0f} s for: {what}"
-            threading.Event().wait(0.1)
+            threading.Event().wait(0.5)
 
     def hurry_slack(self) -> None:
         """Forget the pace of the channels: it is for people's eyes, and nobody reads along here."""

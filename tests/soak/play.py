@@ -12,7 +12,7 @@ from soak.verdict import RESTING, Verdict, judged, threads, untold
 from deploybot.errors import StoreUnavailableError
 from deploybot.thread import Status
 
-QUIET_WITHIN = 300.0
+QUIET_WITHIN = 900.0
 """Seconds within which everything comes to rest once nothing breaks any more."""
 
 
