@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup demo story test faults long quick check lint types arch fix fuzz flood soak mistakes bench pictures clean
+.PHONY: help setup demo story test faults long quick check lint types arch fix fuzz flood soak mistakes kills bench pictures clean
 
 help: ## list these commands
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -64,6 +64,9 @@ soak: setup ## random people and random deaths for MINUTES (ten), then the verdi
 
 mistakes: setup ## make each seeded mistake in a copy of the tree: which test turns red?
 	PYTHONPATH=.:tests $(BIN)/python -m mistakes
+
+kills: setup ## kill workers at points of the seed story that are drawn anew; POINTS of them in real processes
+	PYTHONPATH=.:tests $(BIN)/python tests/kills.py --processes $(or $(POINTS),20)
 
 bench: setup ## measure, beside a minimal script, on this machine
 	$(BIN)/python -m pytest tests/benchmarks tests/unit -m benchmark -p no:xdist -s

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
 from faults.lean_company import now
 from faults.machines import ONE_WITH_THE_TARGETS, ONE_WITHOUT, Fleet, Machine
 from redis_server import wait_until
-from valkeys import SAFE, Valkey, caught_up, primary_and_replica, watched
+from valkeys import SAFE, Cable, Valkey, caught_up, primary_and_replica, promote, watched
 
 from deploybot.errors import ConfigError, StoreUnavailableError
 from deploybot.events import ApiMessageReceived
@@ -118,6 +119,40 @@ def test_the_bot_follows_the_sentinels_to_the_replica_and_ends_without_a_hang(
         wait_until(lambda: primary.role() == "slave", 90)
         with client(primary.url) as old, pytest.raises(ConfigError, match="it is a slave"):
             require_safe(old)
+
+
+def test_what_a_promoted_replica_lacks_is_noticed_and_waits_for_a_person(tmp_path: Path) -> None:
+    with primary_and_replica(tmp_path) as (primary, replica, between), ExitStack() as stack:
+        address = stack.enter_context(closing(Cable(primary.port)))
+        fleet = stack.enter_context(Fleet(tmp_path, address.url))
+        machine = fleet.machine("one")
+        goes_live(fleet, machine, "v1.0.0")
+        wait_until(lambda: caught_up(primary, replica))
+        between.cut()
+        lost = goes_live(fleet, machine, "v1.1.0")
+
+        primary.kill()
+        promote(replica)
+        address.lead_to(replica.port)
+
+        fleet.until(lambda: "has lost what it had acknowledged" in fleet.said(), "an alarm")
+        assert fleet.kinds(lost) == []
+        begun = fleet.begun()
+        asked = fleet.asks(machine, "deploy backend v1.2.0 to production", key="while-held")
+        fleet.until(lambda: {"step_failed", "lined_up"} & {*fleet.kinds(asked)}, "it must wait")
+        assert fleet.begun() == begun
+        freed = fleet.asks(machine, "unlock production", by="ann", key="free-it")
+        fleet.until(lambda: "hold_released" in fleet.kinds(freed), "an approver frees it")
+        goes_live(fleet, machine, "v1.2.1")
+        assert set(fleet.begun().values()) == {1}
+
+
+def goes_live(fleet: Fleet, machine: Machine, ref: str) -> str:
+    """Ask for it, approve it, and wait until it is live on production; return the thread."""
+    thread = fleet.asks(machine, f"deploy backend {ref} to production", key=ref)
+    fleet.approves(machine, thread)
+    fleet.until(lambda: "deploy_succeeded" in fleet.kinds(thread), f"{ref} is live")
+    return thread
 
 
 def test_a_primary_that_no_replica_follows_can_be_told_to_take_nothing(tmp_path: Path) -> None:
