@@ -7,6 +7,7 @@ from deploybot.config import read_settings
 from deploybot.doctor.deploys import of_deploys
 from deploybot.doctor.finding import Finding, ok, wrong
 from deploybot.doctor.mail import of_mail
+from deploybot.doctor.mailboxes import of_mailboxes
 from deploybot.doctor.models import of_models
 from deploybot.doctor.own import of_people, of_the_file, of_the_machine, of_tokens
 from deploybot.doctor.slack import of_slack
@@ -33,5 +34,6 @@ def findings(environ: Mapping[str, str] | None = None, *, paid: bool = False) ->
     yield from of_tokens(settings, configuration)
     yield from of_slack(settings, configuration)
     yield from of_mail(settings, configuration)
+    yield from of_mailboxes(settings)
     clock = Clockwork(now=now, new_id=new_id)
     yield from of_models(settings, configuration, clock, paid=paid)

@@ -16,7 +16,7 @@ def of_mail(settings: Settings, configuration: Configuration | None) -> Iterator
     address, smtp = settings.email_address, settings.smtp_url.get_secret_value()
     places = configuration.catalog.environments if configuration else {}
     by_mail = [name for name, table in places.items() if table.approve_by_mail]
-    comes_in = settings.email_secret.get_secret_value()
+    comes_in = settings.email_secret.get_secret_value() or settings.mailboxes
     if not address and not smtp:
         yield warning(
             "mail",
@@ -33,17 +33,12 @@ def of_mail(settings: Settings, configuration: Configuration | None) -> Iterator
         yield _login(smtp, address)
     elif address:
         yield wrong("DEPLOYBOT_SMTP_URL", "DEPLOYBOT_SMTP_URL is not set.", "No mail goes out.")
-    if comes_in and not settings.email_authserv_id:
-        yield wrong(
-            "DEPLOYBOT_EMAIL_AUTHSERV_ID",
-            "DEPLOYBOT_EMAIL_AUTHSERV_ID is not set, so every mail is words by nobody.",
-            "Set it to the name that your mail server writes into Authentication-Results.",
-        )
     if by_mail and not (comes_in and smtp and address):
         yield wrong(
             f"environments.{by_mail[0]}.approve_by_mail",
             f"{', '.join(by_mail)} may be approved by mail, and mail does not work both ways.",
-            "Set DEPLOYBOT_EMAIL_SECRET, DEPLOYBOT_EMAIL_ADDRESS and DEPLOYBOT_SMTP_URL.",
+            "Set DEPLOYBOT_IMAP_URLS or DEPLOYBOT_EMAIL_SECRET, DEPLOYBOT_EMAIL_ADDRESS, and "
+            "DEPLOYBOT_SMTP_URL.",
         )
 
 

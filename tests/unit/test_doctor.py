@@ -475,7 +475,15 @@ def test_a_mail_server_that_lets_the_bot_in_is_good_and_gets_no_mail(here: Insta
         ({"DEPLOYBOT_SMTP_URL": "smtp://127.0.0.1:1"}, "cannot be reached"),
         ({"DEPLOYBOT_EMAIL_ADDRESS": ""}, "DEPLOYBOT_EMAIL_ADDRESS is not set"),
         ({"DEPLOYBOT_EMAIL_ADDRESS": "bot+x@example.com"}, "must be one plain address"),
-        ({"DEPLOYBOT_EMAIL_SECRET": "s" * 20}, "every mail is words by nobody"),
+        (
+            {"DEPLOYBOT_EMAIL_SECRET": "s" * 20, "DEPLOYBOT_EMAIL_DKIM": "0"},
+            "every mail is words by nobody",
+        ),
+        (
+            {"DEPLOYBOT_IMAP_URLS": "imap://bot:x@127.0.0.1:1", "DEPLOYBOT_EMAIL_DKIM": "0"}
+            | {"DEPLOYBOT_EMAIL_AUTHSERV_ID": "mx.example.com"},
+            "bot@127.0.0.1:1/INBOX cannot be read now",
+        ),
     ],
 )
 def test_what_does_not_fit_in_mail_is_found(
@@ -585,9 +593,14 @@ def test_no_finding_tells_a_secret(here: Installation) -> None:
     nowhere = {
         "DEPLOYBOT_API_TOKENS": f"zoe:{canaries['DEPLOYBOT_API_TOKENS']}",
         "DEPLOYBOT_SMTP_URL": f"smtp://bot:{canaries['DEPLOYBOT_SMTP_URL']}@127.0.0.1:1",
+        "DEPLOYBOT_IMAP_URLS": f"imap://bot:{canaries['DEPLOYBOT_IMAP_URLS']}@127.0.0.1:1",
+        "DEPLOYBOT_EMAIL_ADDRESS": "bot@example.com",
+        "DEPLOYBOT_EMAIL_DKIM": "0",
         "DEPLOYBOT_REDIS_URL": f"redis://:{canaries['DEPLOYBOT_SECRET_KEY']}@127.0.0.1:1",
         "SLACK_BOT_TOKEN": f"xoxb-{canaries['SLACK_BOT_TOKEN']}",
         "SLACK_API_URL": "http://127.0.0.1:1/api/",
+        "SLACK_APP_TOKEN": f"xapp-{canaries['SLACK_APP_TOKEN']}",
+        "SLACK_CLIENT_ID": "1.2",
         "OPENAI_BASE_URL": "http://127.0.0.1:1/v1",
         "GITHUB_API_URL": "http://127.0.0.1:1",
     }
@@ -595,4 +608,5 @@ def test_no_finding_tells_a_secret(here: Installation) -> None:
     told = json.dumps([one.row() for one in here.found(paid=True, **canaries | nowhere)])
 
     assert len(canaries) >= 10
+    assert "cannot be read now" in told
     assert [name for name, secret in canaries.items() if secret in told] == []
