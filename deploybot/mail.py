@@ -38,7 +38,7 @@ class MailSettings:
     environments: frozenset[str] | None
     dkim: bool = False
     """Whether signatures of senders' domains are checked, where our own server said nothing."""
-    max_bytes: int = 1_000_000
+    max_bytes: int = 5_000_000
     max_parts: int = 100
 
     def __post_init__(self) -> None:

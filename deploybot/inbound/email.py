@@ -26,6 +26,11 @@ ADDRESS = rf"{ATOM}(?:\.{ATOM})*@{HOST}(?:\.{HOST})+"
 FROM = re.compile(
     rf'(?:(?:"(?:[^"\\\r\n]|\\[\x20-\x7e])*"|[^"<>@,;:()\\]*)\s*<({ADDRESS})>|({ADDRESS}))'
 )
+MOST_HEADERS = 500
+LONG_PART_HEADER = re.compile(
+    rb"(?i)(?:\A|[\r\n])content-[a-z-]{1,40}[ \t]*:(?:[^\r\n]|[\r\n]+[ \t]){2000}"
+)
+"""What the parser would go over again and again."""
 OWN = "the bot's own mail"
 RECIPIENTS = ("to", "cc", "delivered-to", "x-original-to", "envelope-to")
 MESSAGE_ID = re.compile(r"<[^<>\s]{1,250}>")
@@ -123,10 +128,14 @@ def _read(
         raise _UnreadableError(f"larger than {settings.max_bytes} bytes")
     if len(re.findall(rb"(?i)content-type", raw)) > 2 * settings.max_parts:
         raise _UnreadableError(f"more than {settings.max_parts} parts")
+    if LONG_PART_HEADER.search(raw):
+        raise _UnreadableError("a part with a header that is too long")
     message = BytesParser(EmailMessage, policy=policy.default).parsebytes(raw)
     if sum(1 for _ in message.walk()) > settings.max_parts:
         raise _UnreadableError(f"more than {settings.max_parts} parts")
     headers = [(name.casefold(), str(value)) for name, value in message.raw_items()]
+    if len(headers) > MOST_HEADERS:
+        raise _UnreadableError(f"more than {MOST_HEADERS} headers")
     unwanted = _unwanted(headers, settings)
     if unwanted != OWN and (came_back := bounced(raw, settings)):
         return came_back
@@ -150,7 +159,7 @@ def _read(
         name=name,
         verified=genuine.verified,
         unsure=genuine.unsure,
-        subject=_line(str(message.get("subject", "")))[:300],
+        subject=_subject(headers),
         body=visible(text_of(message))[:TEXT],
         message_id=next(iter(_ids(headers, "message-id")), ""),
         references=tuple(
@@ -159,6 +168,14 @@ def _read(
         codes=tuple(dict.fromkeys(code for header, code in codes if genuine.covers(header))),
         digest=hashlib.sha256(raw).hexdigest(),
     )
+
+
+def _subject(headers: list[tuple[str, str]]) -> str:
+    """Return the subject, decoded; of a long one its beginning, since decoding takes its time."""
+    value = next(iter(_all(headers, "subject")), "")[:LONGEST]
+    return _line(
+        str(policy.default.header_factory("subject", value.replace("\r", "").replace("\n", "")))
+    )[:300]
 
 
 def _sender(message: EmailMessage, headers: list[tuple[str, str]]) -> tuple[str, str]:
@@ -181,9 +198,9 @@ def _sender(message: EmailMessage, headers: list[tuple[str, str]]) -> tuple[str,
 
 def _unwanted(headers: list[tuple[str, str]], settings: MailSettings) -> str:
     """Return why these are not a person's words, or nothing."""
-    values = {
-        name: [value.strip().casefold() for value in _all(headers, name)] for name, _ in headers
-    }
+    values: dict[str, list[str]] = {}
+    for name, value in headers:
+        values.setdefault(name, []).append(value.strip().casefold())
     if any(settings.list_id in value for value in values.get("list-id", [])):
         return OWN
     if "" in values.get("return-path", []) or "<>" in values.get("return-path", []):

@@ -11,6 +11,8 @@ from flufl.bounce import all_failures
 
 from deploybot.mail import MailSettings, message_ids_in
 
+LONGEST = 200_000
+"""Bytes that are looked at: a report stands before the mail that came back."""
 MOST = 10
 """Addresses and names of mails of one bounce that are looked at."""
 
@@ -30,6 +32,7 @@ class Bounced:
 
 def bounced(raw: bytes, settings: MailSettings) -> Bounced | None:
     """Return what a bounce of one of our mails says, or None when it is none."""
+    raw = raw[:LONGEST]
     mails = message_ids_in(settings, raw)
     if not mails:
         return None

@@ -2,13 +2,15 @@
 
 import logging
 import threading
+import time
 from collections import Counter
+from dataclasses import replace
 from typing import Self
 
 import pytest
 from broken_mail import broken_mails, corpus
 from fakes import FakeMailNotes
-from letters import ANN, Correspondence, raw_mail, room_of
+from letters import ANN, MAIL, Correspondence, raw_mail, room_of
 from redis_server import wait_until
 
 from deploybot.inbound.email import Quarantined
@@ -98,6 +100,45 @@ def test_the_mails_of_pythons_own_tests_end_well(caplog: pytest.LogCaptureFixtur
     assert len(mails) > 30
 
     holds(Correspondence().opened(), mails, caplog)
+
+
+LONG = {
+    "headers": raw_mail("x").replace(b"Subject:", b"a: b\r\n" * 150_000 + b"Subject:", 1),
+    "a subject": raw_mail("x", subject="=?utf-8?q?x?= " * 70_000),
+    "a folded subject": raw_mail("x", subject="x\r\n " * 200_000),
+    "a folded sender": raw_mail("x", sender="x\r\n " * 200_000),
+    "recipients": raw_mail("x", to="a@b.c, " * 140_000),
+    "references": raw_mail("x", headers=(("References", "<a@b> " * 160_000),)),
+    "a type": raw_mail("x").replace(b"charset=utf-8", b"a*0=b; " * 140_000),
+    "a folded type": raw_mail("x").replace(b"charset=utf-8", b"a*0=b;\r\n " * 100_000),
+    "a quoted type": raw_mail("x").replace(b"charset=utf-8", b'charset="' + b'\\"' * 500_000),
+    "a disposition": raw_mail("x", headers=(("Content-Disposition", "a;" * 500_000),)),
+    "many types": raw_mail("x").replace(b"charset=utf-8", b"a*0=b; " * 280)
+    + b"\r\nContent-Type: text/plain; " * 100,
+    "results": raw_mail("x", results=("mx.bot.example; " + "a=b " * 2_000,) * 120),
+    "boundaries": raw_mail("--b\r\n" * 200_000).replace(
+        b"text/plain; charset=utf-8", b'multipart/mixed; boundary="b"'
+    ),
+    "blank lines": raw_mail("\r\n" * 500_000),
+    "quotations": raw_mail("> On 1 a@b wrote:\r\n" * 50_000),
+    "a bounce": raw_mail("<" + "a" * 32 + "@bot.example>\r\n" + "x: <a@b.c>\r\n" * 90_000).replace(
+        b"From: ", b"Return-Path: <>\r\nFrom: "
+    ),
+    "a signature": b"DKIM-Signature: v=1; h=" + b"from:" * 190_000 + b"\r\n" + raw_mail("x"),
+    "tags": raw_mail("<div><blockquote>" * 60_000).replace(b"text/plain", b"text/html"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("raw", LONG.values(), ids=LONG.keys())
+def test_a_megabyte_of_anything_keeps_nobody_waiting(raw: bytes) -> None:
+    post = Correspondence()
+    settings = replace(MAIL, dkim=True)
+    room = room_of(post.story, settings)
+    began = time.process_time()
+
+    room.take(raw, post.story.clock.now())
+
+    assert time.process_time() - began < 30, "something is gone over again and again"
 
 
 def test_what_is_left_alone_is_a_machines_or_has_no_words() -> None:

@@ -301,7 +301,7 @@ def parts(count: int) -> bytes:
 
 def test_what_is_too_much_is_put_aside_with_its_size_hash_and_headers(siege: Siege) -> None:
     """Bad input 22."""
-    for raw in (raw_mail("x" * 2_000_000), parts(5_000)):
+    for raw in (raw_mail("x" * 5_000_001), parts(5_000)):
         taken = siege.takes(raw)
         assert taken.put_aside
         note = siege.post.story.store.load(taken.thread).events[-1]
