@@ -191,7 +191,7 @@ def nested(depth: int) -> bytes:
     [
         b"",
         b"\xff" * 1000,
-        raw_mail("x" * 1_000_001),
+        raw_mail("x" * 5_000_001),
         nested(5000),
         nested(50),
         raw_mail("hi") + b"\r\n--b\r\nContent-Type: text/plain\r\n\r\nx" * 5000,
@@ -232,7 +232,7 @@ def test_a_mangled_mail_approves_nothing_that_its_sender_could_not(
 
 
 def test_mail_that_cannot_be_read_leaves_a_note_with_its_hash(post: Correspondence) -> None:
-    put_aside = read(raw_mail("x" * 1_000_001), MAIL)
+    put_aside = read(raw_mail("x" * 5_000_001), MAIL)
     assert isinstance(put_aside, Quarantined)
 
     taken = post.desk.quarantine(put_aside, NOON)
@@ -242,7 +242,7 @@ def test_mail_that_cannot_be_read_leaves_a_note_with_its_hash(post: Corresponden
     assert again.thread == taken.thread
     assert isinstance(note, AnswerRefused)
     assert put_aside.digest in note.text
-    assert "larger than 1000000 bytes" in note.text
+    assert "larger than 5000000 bytes" in note.text
 
 
 # -- the mail server's signature ---------------------------------------------------
