@@ -134,6 +134,10 @@ class DeliveryError(OperatorError):
         self.retry_after = retry_after
 
 
+class NoSuchReaderError(DeliveryError):
+    """The mail server knows nobody at this address; no other mail gets there either."""
+
+
 class KeyLookupError(OperatorError):
     """No name server said which key a domain signs its mails with; the sentence is for its sender."""
 

@@ -76,6 +76,8 @@ class SmtpSink:
     async def handle_MAIL(  # noqa: N802
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
+        if "mail" in self.answers:
+            return self.answers["mail"]
         if self.logins and not session.authenticated:
             return "530 log in first"
         envelope.mail_from = address

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
-from deploybot.errors import DeliveryError
+from deploybot.errors import DeliveryError, NoSuchReaderError
 from deploybot.events import AnswerRefused
 from deploybot.mail import MailSettings, code_alias, message_alias
 from deploybot.outbound.email_content import Letter
@@ -92,8 +92,10 @@ class EmailChannel:
                         note(late_key(letter), late.noted)
                         continue
                     refused, state = error, "refused"
+                    self._refused(thread, letter, error)
                 told |= {address} if is_private else set()
-                self._after(thread, letter, state)
+                if self._notes and _is_help(thread, letter):
+                    self._notes.note_helped(address, HELP_AGAIN.total_seconds())
                 note(letter.key, self._noted(letter, state, private=is_private))
         if waiting:
             raise min(waiting.values(), key=lambda one: one.retry_after or 0)
@@ -112,13 +114,11 @@ class EmailChannel:
             return "told lately"
         return ""
 
-    def _after(self, thread: Thread, letter: Letter, state: str) -> None:
-        """Remember whom no mail reaches, and who was told what to do."""
-        if state == "refused":
-            logger.warning("mail refused", extra={"action": "mail", "thread_id": thread.id})
+    def _refused(self, thread: Thread, letter: Letter, error: DeliveryError) -> None:
+        """Say whom no mail reaches; a server that refuses the mail itself says nothing of its reader."""
+        logger.warning("mail refused", extra={"action": "mail", "thread_id": thread.id})
+        if isinstance(error, NoSuchReaderError):
             self._came_back(thread.id, letter.reader.address, letter.message_id)
-        elif self._notes and _is_help(thread, letter):
-            self._notes.note_helped(letter.reader.address, HELP_AGAIN.total_seconds())
 
     def _send(self, server: Connection, thread: Thread, letter: Letter) -> None:
         """Send one mail; whoever replies to it, however fast, is understood."""

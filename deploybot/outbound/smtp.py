@@ -1,5 +1,6 @@
 """Hands messages to a mail server over SMTP; what they say and who gets them is decided elsewhere."""
 
+import re
 import smtplib
 import ssl
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 from deploy import failpoints
 from deploy.secret import NO_SECRET, Secret
-from deploybot.errors import ConfigError, DeliveryError
+from deploybot.errors import ConfigError, DeliveryError, NoSuchReaderError
 
 RETRY = 30.0
 """Seconds until another try when the server does not take a message now."""
@@ -68,7 +69,11 @@ class Connection:
         """
         with self._in_our_words():
             failpoints.at("mail.send.before")
-            self._open().send_message(message, sender, [recipient])
+            server = self._open()
+            try:
+                server.send_message(message, sender, [recipient])
+            except smtplib.SMTPNotSupportedError:  # letters in the address that it does not know
+                raise _refused(553) from None
             failpoints.at("mail.send.after", lost=smtplib.SMTPServerDisconnected)
 
     @property
@@ -88,8 +93,12 @@ class Connection:
         except smtplib.SMTPAuthenticationError:
             raise _later("does not accept the name and password", RETRY_LOGIN) from None
         except smtplib.SMTPRecipientsRefused as error:
-            code, _ = next(iter(error.recipients.values()), (450, b""))
-            raise _refused(code) from None
+            code, text = next(iter(error.recipients.values()), (450, b""))
+            raise _not_to(code, text) from None
+        except (
+            smtplib.SMTPSenderRefused
+        ) as error:  # nobody's mail would be taken: a person must act
+            raise _later(f"takes no mail from the bot ({error.smtp_code})", RETRY_LOGIN) from None
         except smtplib.SMTPResponseException as error:
             raise _refused(error.smtp_code) from None
         except (OSError, smtplib.SMTPException) as error:
@@ -146,6 +155,14 @@ def _later(why: str, seconds: float) -> DeliveryError:
         "Check DEPLOYBOT_SMTP_URL.",
         retry_after=seconds,
     )
+
+
+def _not_to(code: int, text: bytes) -> DeliveryError:
+    """Return why a mail is not taken for its recipient; what is a matter of policy is not theirs."""
+    refused = _refused(code)
+    if refused.retry_after is None and not re.search(rb"\b5\.7\.", text):
+        return NoSuchReaderError(str(refused), retry_after=None)
+    return refused
 
 
 def _refused(code: int) -> DeliveryError:

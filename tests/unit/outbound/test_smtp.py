@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from smtp_sink import SmtpSink
 
-from deploybot.errors import DeliveryError
-from deploybot.outbound.smtp import RETRY_LOGIN, SmtpSettings, connection
+from deploybot.errors import DeliveryError, NoSuchReaderError
+from deploybot.outbound.smtp import RETRY, RETRY_LOGIN, SmtpSettings, connection
 
 LOGIN = {"bot": "p@ss/word"}
 
@@ -111,3 +111,39 @@ def test_a_wrong_password_is_tried_again_after_minutes_only(
 
     assert refused.value.retry_after == RETRY_LOGIN
     assert server.mails == []
+
+
+@pytest.mark.parametrize(
+    ("where", "answer", "retry", "is_about_the_reader"),
+    [
+        ("mia@shop.example", "550 5.1.1 no such user", None, True),
+        ("mia@shop.example", "550 5.7.1 relaying denied", None, False),
+        ("mia@shop.example", "450 4.2.1 later", RETRY, False),
+        ("mail", "530 5.7.0 authentication required", RETRY_LOGIN, False),
+        ("mail", "451 4.3.0 later", RETRY_LOGIN, False),
+        ("data", "554 5.7.1 looks like spam", None, False),
+        ("data", "452 4.3.1 disk full", RETRY, False),
+    ],
+)
+def test_a_refusal_for_good_is_told_from_one_for_now_and_the_reader_from_the_mail(
+    where: str, answer: str, retry: float | None, is_about_the_reader: bool
+) -> None:
+    with SmtpSink(answers={where: answer}) as sink, pytest.raises(DeliveryError) as refused:
+        send(sink.url)
+
+    assert refused.value.retry_after == retry
+    assert isinstance(refused.value, NoSuchReaderError) == is_about_the_reader
+    assert "was not sent" in str(refused.value) or "tried again" in str(refused.value)
+
+
+def test_an_address_that_the_server_cannot_write_is_refused_for_good() -> None:
+    mail = EmailMessage()
+    mail.set_content("there")
+    with (
+        SmtpSink() as sink,
+        connection(SmtpSettings.from_url(sink.url), "bot.example") as opened,
+        pytest.raises(DeliveryError) as refused,
+    ):
+        opened.send(mail, "deploybot@bot.example", "mi\u00e4@shop.example")
+
+    assert refused.value.retry_after is None
