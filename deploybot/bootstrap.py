@@ -25,6 +25,7 @@ from deploybot.configured_models import chain
 from deploybot.directory import ConfiguredDirectory
 from deploybot.embedded import url_of
 from deploybot.errors import DeliveryError
+from deploybot.fallback import AGAIN_SECONDS, instead, well_again
 from deploybot.holding import Holding
 from deploybot.homes import Homes
 from deploybot.inbound.email_room import MailRoom
@@ -101,14 +102,17 @@ class Bot:
             try:
                 with self.watch.tracer.span(f"tell {channel.name}"):
                     channel.deliver(thread, told, sent, partial(self._note, thread_id, prefix))
+                    notes = well_again(channel.name, noted)
             except DeliveryError as error:
-                failed = error
+                failed, notes = error, instead(channel.name, error, noted, self.clock.now())
                 if error.retry_after is None:
                     self.alarms.say(f"{channel.name}:{error}", f"{error} Thread {thread_id} waits.")
                 self.watch.meter.observe(DELIVERIES_FAILED, channel.name)
+            for key, value in notes.items():
+                self.store.note_sent(thread_id, key, value)
+            noted |= notes
         if failed:
-            if failed.retry_after is not None:
-                self.queues.later("deliver", thread_id, failed.retry_after)
+            self.queues.later("deliver", thread_id, failed.retry_after or AGAIN_SECONDS)
             raise failed
         self.store.delivered(thread_id, len(thread.events))
 

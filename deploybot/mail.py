@@ -22,6 +22,9 @@ INVISIBLE = re.compile(
 )
 """Control, zero-width and text-direction characters: they make a text look like another one."""
 
+REACH = "reach"
+"""The note that everybody who must act is told by mail, since Slack does not take it."""
+
 
 @dataclass(frozen=True)
 class MailSettings:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from deploybot.events import EmailReceived
-from deploybot.mail import is_unverified
+from deploybot.mail import REACH, is_unverified
 from deploybot.outbox import own_events
 from deploybot.ports import People
 from deploybot.telling import Asked, Card, Said
@@ -88,11 +88,11 @@ class Readers:
         return tuple(name for _, name in told if name)
 
     def _reached(self, ids: Iterator[str]) -> tuple[Reader, ...]:
-        """Return those of them who are told by mail: they want it, or have no Slack."""
+        """Return those of them who are told by mail: they want it, have no Slack, or it fails."""
         found = (self.people.get(one) for one in dict.fromkeys(ids))
         writers = {one.id: one for one in self.writers()}
         return tuple(
             writers.get(one.id) or Reader(one.id, one.email)
             for one in found
-            if one and one.email and (one.mail_me or not one.slack)
+            if one and one.email and (one.mail_me or not one.slack or REACH in self.sent)
         )

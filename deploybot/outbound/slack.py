@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from slack_sdk import WebClient
@@ -16,7 +17,16 @@ from deploy import failpoints
 from deploybot.errors import DeliveryError
 from deploybot.inbound.slack_buttons import message_alias
 from deploybot.outbound.slack_blocks import Look, draw
-from deploybot.outbound.slack_calls import Pace, Pacing, RefusedCallError, UnsureCallError, call
+from deploybot.outbound.slack_calls import (
+    NO_PLACE,
+    OF_THE_BOT,
+    TOO_LONG,
+    Pace,
+    Pacing,
+    RefusedCallError,
+    UnsureCallError,
+    call,
+)
 from deploybot.outbound.slack_posting import (
     Noted,
     Place,
@@ -26,6 +36,7 @@ from deploybot.outbound.slack_posting import (
     place_of,
     whisper_place,
 )
+from deploybot.outbound.slack_refuge import moves, sentence, shortened
 from deploybot.outbound.slack_text import escape
 from deploybot.ports import People
 from deploybot.telling import Card, Private, Telling
@@ -73,8 +84,12 @@ class SlackChannel:
 
         Raises DeliveryError; what was done until then is noted.
         """
-        noted = Noted(dict(sent), note)
+        self._tell(thread, tellings, Noted(dict(sent), note))
+
+    def _tell(self, thread: Thread, tellings: tuple[Telling, ...], noted: Noted) -> None:
         late: DeliveryError | None = None
+        if moved := sentence(noted, place_of(thread, noted, self.channel)):
+            self._bring(thread, moved, noted)
         for telling in tellings:
             if isinstance(telling, Private):
                 self._whisper(thread, telling, tellings, noted)
@@ -82,12 +97,24 @@ class SlackChannel:
             for posting in self._postings(thread, telling, noted):
                 try:
                     self._bring(thread, posting, noted)
+                except RefusedCallError as error:
+                    if not self._moves(thread, noted, posting, error):
+                        raise
+                    self._tell(thread, tellings, noted)
+                    return
                 except DeliveryError as error:
                     if not posting.running or not noted.get(posting.key).get("ts"):
                         raise
                     late = error
         if late is not None:
             raise late
+
+    def _moves(
+        self, thread: Thread, noted: Noted, posting: Posting, error: RefusedCallError
+    ) -> bool:
+        """Go on in the channel of the file, where the one that the thread began in takes nothing."""
+        at = place_of(thread, noted, self.channel)
+        return moves(noted, posting, error, at=at, to=self.channel, thread=thread.id)
 
     def _postings(self, thread: Thread, telling: Telling, noted: Noted) -> Iterator[Posting]:
         place = place_of(thread, noted, self.channel)
@@ -112,12 +139,12 @@ class SlackChannel:
         if not ts and before.get("trying"):
             # An earlier try ended without an answer: look before posting a second time.
             ts = self._find(thread, posting, str(before["trying"]))
-        if ts and self._updated(posting, channel, ts, before):
+        if ts and self._updated(thread, posting, Place(channel, ts), before):
             self._keep(thread, posting, noted, Place(channel, ts))
         else:
             self._post(thread, posting, noted)
 
-    def _updated(self, posting: Posting, channel: str, ts: str, before: dict[str, Any]) -> bool:
+    def _updated(self, thread: Thread, posting: Posting, at: Place, before: dict[str, Any]) -> bool:
         """Update the message; False when it is gone, so that it must be posted anew."""
         if posting.running and before.get("at"):
             wait = _BETWEEN_STEPS - (self.now() - datetime.fromisoformat(before["at"]))
@@ -126,14 +153,33 @@ class SlackChannel:
                 raise DeliveryError(
                     f"The next steps follow in {seconds:.1f} s.", retry_after=seconds
                 )
-        text, blocks = posting.drawing.text, list(posting.drawing.blocks)
         try:
-            call(self.client.chat_update, channel=channel, ts=ts, text=text, blocks=blocks)
+            self._sent(self.client.chat_update, thread, posting, channel=at.channel, ts=at.root)
         except RefusedCallError as error:
-            if error.code not in _GONE:
+            elsewhere = error.code in NO_PLACE and at.channel != posting.place.channel
+            if error.code not in _GONE and not elsewhere:
                 raise
             return False
         return True
+
+    def _sent(
+        self,
+        method: Callable[..., Any],
+        thread: Thread,
+        posting: Posting,
+        **arguments: Any,
+    ) -> Any:
+        """Make the call with the whole message, or in short where Slack finds it too long."""
+        drawing = posting.drawing
+        try:
+            return call(method, text=drawing.text, blocks=list(drawing.blocks), **arguments)
+        except RefusedCallError as error:
+            if error.code not in TOO_LONG:
+                raise
+            extra = {"action": "shorten", "thread_id": thread.id, "why": str(error)}
+            _LOG.warning("told in short", extra=extra)
+            short = shortened(drawing, self.url_of(thread.id))
+            return call(method, text=short.text, blocks=list(short.blocks), **arguments)
 
     def _post(self, thread: Thread, posting: Posting, noted: Noted) -> None:
         self.pacing.take(posting.place.channel, self.now())
@@ -141,8 +187,6 @@ class SlackChannel:
         failpoints.at("slack.post.before")
         arguments: dict[str, Any] = {
             "channel": posting.place.channel,
-            "text": posting.drawing.text,
-            "blocks": list(posting.drawing.blocks),
             "metadata": posting.mark(thread.id),
             "unfurl_links": False,
             "unfurl_media": False,
@@ -152,12 +196,13 @@ class SlackChannel:
             below["reply_broadcast"] = True
         try:
             try:
-                answer = call(self.client.chat_postMessage, **arguments, **below)
+                post = partial(self._sent, self.client.chat_postMessage, thread, posting)
+                answer = post(**arguments, **below)
             except RefusedCallError as error:
                 if error.code not in _NO_THREAD:
                     raise
                 # Somebody deleted the message that all this hung on: go on below this one.
-                answer, below = call(self.client.chat_postMessage, **arguments), {}
+                answer, below = post(**arguments), {}
         except UnsureCallError:
             raise
         except DeliveryError:
@@ -227,6 +272,8 @@ class SlackChannel:
                 **where,
             )
         except RefusedCallError as error:
+            if error.code in OF_THE_BOT:
+                raise
             # That person cannot be whispered to there; the refusal stays on record.
             extra = {"action": "whisper", "thread_id": thread.id, "code": error.code}
             _LOG.warning("not told", extra=extra)

@@ -41,6 +41,25 @@ _FOR_GOOD = {
 }
 
 
+NO_PLACE = {
+    "channel_not_found": "I am not in it",
+    "is_archived": "it is archived",
+    "not_in_channel": "I am not in it",
+    "restricted_action": "the workspace does not let me",
+}
+"""What Slack has against writing in one channel, as it is told in another."""
+OF_THE_BOT = {
+    "account_inactive",
+    "invalid_auth",
+    "missing_scope",
+    "not_authed",
+    "token_expired",
+    "token_revoked",
+}
+"""What Slack has against the bot itself, wherever it writes."""
+TOO_LONG = {"msg_too_long", "msg_blocks_too_long"}
+
+
 class RefusedCallError(DeliveryError):
     """Slack said no to this very call, and did nothing; `code` is its own word for it."""
 

@@ -14,6 +14,9 @@ from deploybot.outbound.slack_text import escape
 from deploybot.telling import Card, CardState, Private, Telling
 from deploybot.thread import Thread
 
+MOVED = "moved"
+"""The note that says from where a thread had to go on in the channel of the file."""
+
 
 @dataclass(frozen=True)
 class Place:
@@ -72,7 +75,7 @@ def place_of(thread: Thread, noted: Noted, channel: str) -> Place:
     if root.get("ts"):
         return Place(str(root.get("channel", channel)), str(root["ts"]))
     first = thread.events[0] if thread.events else None
-    if isinstance(first, SlackMessageReceived):
+    if isinstance(first, SlackMessageReceived) and not noted.get(MOVED):
         return Place(first.channel, first.thread_ts)
     return Place(channel)
 

@@ -134,7 +134,7 @@ class SlackDesk:
     def break_glass(self, payload: Json) -> str:
         """Store the approval of one person alone, and return "" or why it does not count."""
         check_home(payload, self.home)
-        answer = read_broken_glass(payload, self.people)
+        answer = read_broken_glass(payload, self._people_of(payload))
         if not answer.break_glass:
             return SILENT_GLASS
         return self._said(answer, self.inbox.answer(answer))

@@ -41,6 +41,7 @@ SETTINGS = WorkspaceSettings(
         Channel(id="C0DEPLOYS", name="deploys"),
         Channel(id="C0OTHER", name="other", bot_is_member=False),
         Channel(id="C0OLD", name="old", is_archived=True),
+        Channel(id="C0SECOND", name="second"),
     ),
     people=(
         Person(id="U0ANN", name="ann"),
@@ -378,7 +379,7 @@ def test_what_slack_refuses_for_good_is_for_the_operator(
     assert "xoxb" not in str(refused.value)
 
 
-@pytest.mark.parametrize("error", ["missing_scope", "token_revoked", "msg_too_long", "new_error"])
+@pytest.mark.parametrize("error", ["missing_scope", "token_revoked", "new_error"])
 def test_other_refusals_are_final_as_well(desk: Desk, error: str) -> None:
     desk.asked()
     desk.fails("chat.postMessage", "error", error=error)
@@ -387,6 +388,91 @@ def test_other_refusals_are_final_as_well(desk: Desk, error: str) -> None:
         desk.deliver()
 
     assert refused.value.retry_after is None
+
+
+REFUSING = {
+    "C0OLD": "it is archived",
+    "C0OTHER": "I am not in it",
+    "C0NOBODY": "I am not in it",
+}
+
+
+@pytest.mark.parametrize("channel", REFUSING)
+def test_where_slack_takes_nothing_the_thread_goes_on_in_the_channel_of_the_file(
+    desk: Desk, channel: str
+) -> None:
+    desk.asked_in(channel, "1700000000.000100")
+
+    for _ in range(2):
+        desk.deliver()
+
+    said, card, detail = desk.messages()
+    assert f"This began in <#{channel}>, where I cannot write: {REFUSING[channel]}." in said["text"]
+    assert {card["thread_ts"], detail["thread_ts"]} == {said["ts"]}
+    assert "approve" in _text(card)
+
+
+def test_what_waits_is_shown_again_when_its_channel_is_archived(
+    desk: Desk, server: WorkspaceServer
+) -> None:
+    ts = _say(server, "U0EVE", "C0SECOND", "deploy backend to production")
+    desk.asked_in("C0SECOND", ts)
+    desk.deliver()
+    assert desk.messages() == []
+    server.workspace.conversations.by_id["C0SECOND"].archived = True
+
+    desk.story.approves()
+    desk.deliver()
+
+    said, card, *_ = desk.messages()
+    assert "it is archived. It goes on here" in said["text"]
+    assert "Approved by Ben" in _text(card)
+
+
+def test_a_channel_that_refuses_everywhere_is_for_the_operator(desk: Desk) -> None:
+    desk.where = "C0OTHER"
+    desk.asked_in("C0OLD", "1700000000.000100")
+
+    with pytest.raises(RefusedCallError) as refused:
+        desk.deliver()
+
+    assert refused.value.code == "not_in_channel"
+
+
+@pytest.mark.parametrize("call", [1, 2])
+def test_what_slack_finds_too_long_is_told_in_short_with_the_way_to_the_whole(
+    desk: Desk, call: int
+) -> None:
+    desk.asked()
+    for _ in range(call - 1):
+        desk.fails("chat.postMessage", "delay", seconds=0)
+    desk.fails("chat.postMessage", "error", error="msg_too_long")
+
+    desk.deliver()
+
+    short = desk.messages()[call - 1]
+    assert "Read it all on <https://bot.example/threads/t1|the thread's page>" in _text(short)
+    if call == 2:
+        assert '"approve"' in _text(short), "it can still be answered"
+    desk.story.approves()
+    desk.deliver()
+    assert "Approved by Ben" in _text(desk.cards()[0])
+
+
+@pytest.mark.parametrize("error", ["token_revoked", "missing_scope", "account_inactive"])
+def test_a_whisper_waits_while_slack_refuses_the_bot_itself(desk: Desk, error: str) -> None:
+    desk.asked()
+    request = desk.story.request
+    desk.story.denies("not today")
+    words = _late_click(desk, request.id, request.digest)
+    desk.fails("chat.postEphemeral", "error", error=error)
+
+    with pytest.raises(RefusedCallError, match=error):
+        desk.deliver()
+    desk.deliver()
+
+    told = [call["args"]["text"] for call in desk.calls("chat.postEphemeral")]
+    assert told == [words, words], "refused once, and told once"
 
 
 def test_a_burst_is_told_at_once_and_then_one_message_a_second(desk: Desk) -> None:
