@@ -14,7 +14,7 @@ def reminder(key: str, card: Card, whom: tuple[str, ...]) -> Said:
         f"Still waiting for approval{f' ({need})' if need else ''}: {changes(request)}. It expires "
         f"at {request.expires_at:%H:%M} UTC, and nothing runs until then."
     )
-    return Said(key, text, "warning", mention=whom)
+    return Said(key, text, "warning", mention=whom, calls_to=card.key)
 
 
 def escalation(key: str, card: Card, to: tuple[str, ...]) -> Said:
@@ -26,7 +26,7 @@ def escalation(key: str, card: Card, to: tuple[str, ...]) -> Said:
         f"Not approved for {after}, so these may approve now, too: {changes(request)}. "
         f"It expires at {request.expires_at:%H:%M} UTC."
     )
-    return Said(key, text, "warning", mention=to)
+    return Said(key, text, "warning", mention=to, calls_to=card.key)
 
 
 def broken_glass(key: str, card: Card, by: str, reason: str) -> Said:

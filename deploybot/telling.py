@@ -74,6 +74,8 @@ class Said(Telling):
     """Lines of output to show as they are."""
     by: str = ""
     """Whose id the text begins with, if it does."""
+    calls_to: str = ""
+    """Key of the card that it calls people to, if it does nothing else."""
 
     def worded(self, name: Callable[[str], str]) -> str:
         """Return the text with that person's name in place of the id."""

@@ -28,6 +28,8 @@ class Content:
     """Set when the mail is about a question, open or over."""
     about: Card | None = None
     """Set when the mail says what became of a request."""
+    calls: bool = False
+    """Whether it calls somebody to that request once more."""
     code: str = ""
     """Set when the reader may answer the request by mail."""
 

@@ -34,7 +34,8 @@ def letters(
     settings: MailSettings,
 ) -> tuple[Letter, ...]:
     """Return what is still to be sent, in the order of the tellings."""
-    desk = _Desk(thread, sent, people, settings, Readers(thread, sent, people))
+    cards = {telling.key: telling for telling in tellings if isinstance(telling, Card)}
+    desk = _Desk(thread, sent, people, settings, Readers(thread, sent, people), cards)
     wanted = [letter for telling in _without_doubles(tellings) for letter in desk.about(telling)]
     return tuple(letter for letter in wanted if letter.key not in sent)
 
@@ -54,12 +55,15 @@ class _Desk:
     people: People
     settings: MailSettings
     readers: Readers
+    cards: Mapping[str, Card]
 
     def about(self, telling: Telling) -> Iterator[Letter]:
         """Return the mails that one telling asks for, sent or not."""
         match telling:
             case Said(tone="good"):
                 pass  # such as tests that passed: the end is told anyway, and a mail is a mail
+            case Said(calls_to=key) if key:
+                yield from self._call(telling)
             case Said():
                 yield from self._said(telling)
             case Asked():
@@ -84,6 +88,19 @@ class _Desk:
             # whoever began the thread needs no name in the key
             key = said.key if reader.since == 1 else f"{said.key}@{reader.id}"
             yield self._to(reader, key, says)
+
+    def _call(self, said: Said) -> Iterator[Letter]:
+        """Call those who had the card once more, and nobody else; it can be answered like the card."""
+        card = self.cards.get(said.calls_to)
+        if card is None or card.state is not CardState.OPEN:
+            return
+        title = f"{describe(*card.request.plans)}: still waiting for approval"
+        for reader in self.readers.mentioned(said):
+            asked = f"{card.key}@{reader.id}"
+            if asked in self.sent:  # whoever did not have it gets the card itself now
+                code = self._code(card, reader)
+                says = Content(title, "calm", (said.text,), about=card, calls=True, code=code)
+                yield self._to(reader, f"{said.key}@{reader.id}", says, after=asked)
 
     def _question(self, asked: Asked) -> Iterator[Letter]:
         question, title = asked.question, line_of(asked.question.question)
@@ -121,10 +138,7 @@ class _Desk:
 
     def _to_approver(self, card: Card, reader: Reader) -> Iterator[Letter]:
         if card.state is CardState.OPEN:
-            by_mail = self.settings.answers_by_mail(card.request.plan.environment)
-            by_mail = by_mail and not confirmations(card.request)
-            code = reply_code(self.settings.secret, card.request, reader.id) if by_mail else ""
-            yield self._whole(card, reader, code)
+            yield self._whole(card, reader, self._code(card, reader))
         if f"{card.key}@{reader.id}" not in self.sent:
             return
         if card.state in UNDER_WAY:
@@ -134,6 +148,13 @@ class _Desk:
         heard = card.state in SAID_ANYWAY and reader in self.readers.writers()
         if card.state in ENDED and not heard and not _by_own_words(card, reader):
             yield self._end(card, reader)
+
+    def _code(self, card: Card, reader: Reader) -> str:
+        """Return the code with which the reader answers by mail; "" where that is not to be."""
+        by_mail = self.settings.answers_by_mail(card.request.plan.environment)
+        if not by_mail or confirmations(card.request):
+            return ""
+        return reply_code(self.settings.secret, card.request, reader.id)
 
     def _whole(self, card: Card, reader: Reader, code: str = "") -> Letter:
         says = Content(describe(*card.request.plans), card=card, code=code)

@@ -91,12 +91,21 @@ def _about(letter: Letter, settings: MailSettings, people: People, url: str) -> 
     if says.asked:
         return _of_question(says.asked)
     if says.about:
-        values: dict[str, Any] = {"facts": email_facts.in_short(says.about.request, people)}
-        if says.about.state is CardState.UNKNOWN:
-            where = _elsewhere(letter, people, url)
-            values["how"] = f"Have a look at what runs there, and say how it ended: {where}."
-        return values
+        return _of_fate(letter, says.about, settings, people, url)
     return {}
+
+
+def _of_fate(
+    letter: Letter, card: Card, settings: MailSettings, people: People, url: str
+) -> dict[str, Any]:
+    """Return what stands below how a request is: which it was, and what is to be done, if anything."""
+    values: dict[str, Any] = {"facts": email_facts.in_short(card.request, people)}
+    where = _elsewhere(letter, people, url)
+    if card.state is CardState.UNKNOWN:
+        values["how"] = f"Have a look at what runs there, and say how it ended: {where}."
+    if letter.says.calls:
+        values["how"] = _how(letter, card.request, where)
+    return values | (_links(letter, settings, card.request) if letter.code else {})
 
 
 def _of_request(

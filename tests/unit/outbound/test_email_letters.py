@@ -136,6 +136,35 @@ def test_a_second_request_of_the_thread_is_in_the_conversation_of_the_first(bag:
     assert second.answers == (first.message_id, end.message_id)
 
 
+def test_who_is_reminded_can_answer_the_reminder_like_the_card(bag: Postbag) -> None:
+    open_card = card(CardState.OPEN)
+    (asking,) = bag.tell(replace(open_card))
+    reminder = Said("said:4", "Still waiting.", mention=("ben", "mia"), calls_to="card:r1")
+
+    (call,) = bag.tell(open_card, reminder)
+
+    assert (call.reader.id, call.code) == ("mia", asking.code)
+    assert (call.subject, call.answers[-1]) == (f"Re: {asking.subject}", asking.message_id)
+    assert bag.tell(open_card, reminder) == []
+
+
+def test_who_is_called_for_the_first_time_gets_the_card_and_no_second_mail(bag: Postbag) -> None:
+    call = Said("said:4", "These may approve now, too.", mention=("mia",), calls_to="card:r1")
+
+    told = bag.tell(card(CardState.OPEN), call)
+
+    assert [one.key for one in told] == ["card:r1@mia"]
+
+
+def test_nobody_is_reminded_by_mail_of_what_was_answered_meanwhile(bag: Postbag) -> None:
+    bag.tell(card(CardState.OPEN))
+    reminder = Said("said:4", "Still waiting.", mention=("mia",), calls_to="card:r1")
+
+    told = bag.titles(card(CardState.DENIED), reminder)
+
+    assert told == [("mia", "Deploy backend to production: denied")]
+
+
 # -- where answers go ----------------------------------------------------------------
 
 
