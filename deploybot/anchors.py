@@ -10,7 +10,7 @@ from deploy.journal import BY_HAND
 from deploy.locks import Hold
 from deploy.records import BeganRecord, ClosedRecord, Record
 from deploybot.errors import ConflictError, DuplicateError
-from deploybot.events import HoldPlaced
+from deploybot.events import ApprovalRequested, HoldPlaced
 from deploybot.ports import Clockwork, Store
 from deploybot.thread import ALIAS_DAYS, thread_id_for
 
@@ -34,6 +34,19 @@ class Anchors:
             return
         if self._store.find(f"operation:{last.approval_id}") is None:
             self._hold(service, environment, last)
+
+    def shown(self, thread_id: str, request_id: str) -> None:
+        """Sound the alarm if people answer a card whose request its thread does not hold."""
+        events = self._store.load(thread_id).events
+        if any(isinstance(e, ApprovalRequested) and e.request.id == request_id for e in events):
+            return
+        self._alarm(
+            f"lost:{thread_id}",
+            f"The store has lost what it had acknowledged: somebody answered the card of request "
+            f"{request_id}, and thread {thread_id} does not know of it. The answer changed "
+            "nothing. Older data, or another store, seem to be in use: look at what is live and "
+            "ask again.",
+        )
 
     def _hold(self, service: str, environment: str, last: BeganRecord | ClosedRecord) -> None:
         now, key = self._clock.now(), f"lost:{last.approval_id}"

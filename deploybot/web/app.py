@@ -14,7 +14,7 @@ from deploybot.web.limits import RedisLimits
 from deploybot.web.pages.assembly import form_targets, page_routers
 from deploybot.web.security import SecurityHeaders
 from deploybot.web.slack import SlackDoor, slack_router
-from deploybot.web.slack_desk import desk_of
+from deploybot.web.slack_opening import desk_of
 from deploybot.web.stream import Stream
 from deploybot.web.watching import Watching
 

@@ -9,7 +9,6 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
 from deploy.catalog import Catalog
-from deploybot.bootstrap import Bot, page_url
 from deploybot.errors import IllegalEventError, NotAllowedError
 from deploybot.events import AnswerRefused, QuestionAsked
 from deploybot.inbound.slack import (
@@ -31,7 +30,7 @@ from deploybot.inbound.slack_command import Asked, read_command
 from deploybot.inbound.slack_edits import read_edit
 from deploybot.inbound.slack_payloads import Home, Json, Opened, check_home, parsed, user_of
 from deploybot.inbox import Answer, Inbox, Receipt, Settling
-from deploybot.outbound.slack_calls import UNREACHED, slack_client
+from deploybot.outbound.slack_calls import UNREACHED
 from deploybot.outbound.slack_dialog import broken_glass, denial
 from deploybot.outbound.slack_question import answer_dialog
 from deploybot.outbound.slack_text import escape
@@ -43,8 +42,6 @@ from deploybot.web.slack_editing import Editing
 from deploybot.web.slack_hearing import hear
 from deploybot.web.slack_unopened import UNOPENED, UNOPENED_ANSWER, UNOPENED_GLASS, UNOPENED_STOP
 
-DIALOG_SECONDS = 1
-"""What is left of Slack's three seconds once it was looked up who may answer."""
 SILENT_ANSWER = "Write your answer; nothing was answered yet."
 SILENT_GLASS = "Say why it cannot wait; nothing was approved yet."
 SILENT_DENIAL = "Say what should happen instead; nothing was denied yet."
@@ -73,6 +70,8 @@ class SlackDesk:
     home: Home = field(default_factory=Home)
     people_for: Callable[[str], People] | None = None
     """Slack user id → the people, with that user among them if it can be told who it is."""
+    closed: Callable[[str, str], object] = lambda *_: None
+    """Is told of an answer to a request that is closed, if there ever was one: its thread, its id."""
     show_home: Callable[[str], None] = lambda _: None
     """Has workers draw the page of the app that this Slack user has opened."""
 
@@ -107,7 +106,7 @@ class SlackDesk:
             case Pressed(answer=answer) as pressed:
                 # A refusal is stored, and told privately by the outbox.
                 if answer.approved or not self._asked_why(pressed):
-                    self.inbox.answer(answer)
+                    self._took(answer)
             case Breaking() as breaking:
                 self._ask_why_alone(breaking)
             case EditPressed() as pressed_edit:
@@ -190,6 +189,10 @@ class SlackDesk:
     def _editing(self) -> Editing:
         return Editing(self.inbox, self.store, self.catalog, self.client, self._whisper)
 
+    def _took(self, answer: Answer) -> None:
+        if self.inbox.answer(answer).reason_code == "closed":
+            self.closed(answer.thread, answer.request_id)
+
     def _asked_why(self, pressed: Pressed) -> bool:
         """Open the dialog; False when the person's no would not count anyway."""
         answer = pressed.answer
@@ -265,27 +268,3 @@ class SlackDesk:
             if isinstance(event, AnswerRefused) and event.delivery == given.delivery:
                 return event.text
         return ""
-
-
-def desk_of(bot: Bot) -> SlackDesk:
-    """Return the desk at which this bot answers Slack."""
-    settings, slack = bot.settings, bot.configuration.slack
-    token = settings.slack_bot_token.get_secret_value()
-    return SlackDesk(
-        inbox=bot.inbox,
-        store=bot.store,
-        people=bot.people,
-        now=bot.clock.now,
-        client=slack_client(token, settings.slack_api_url, timeout=DIALOG_SECONDS),
-        catalog=bot.configuration.catalog,
-        commands=CommandDesk(
-            overview=bot.overview.read,
-            holds=bot.store.holds,
-            people=bot.people,
-            now=bot.clock.now,
-            url_of=lambda thread: page_url(settings, thread),
-        ),
-        home=Home(team=slack.team, app=slack.app, bot_user=slack.bot_user),
-        people_for=bot.people_for,
-        show_home=bot.homes.opened,
-    )

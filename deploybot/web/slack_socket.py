@@ -27,7 +27,7 @@ from deploybot.inbound.slack_payloads import check_outline
 from deploybot.outbound.slack_calls import RefusedCallError, call, is_here, slack_client
 from deploybot.vitals import listens_to_slack
 from deploybot.web.slack_bolt import bolt_app, dispatched
-from deploybot.web.slack_desk import desk_of
+from deploybot.web.slack_opening import desk_of
 
 REFUSED = (
     "Slack refuses the connection ({code}). Check SLACK_APP_TOKEN: it is the app's own, begins with "
