@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import get_args
 
+from bad_inputs import BAD_INPUTS
 from mistakes.table import MISTAKES
 from pydantic import BaseModel
 
@@ -118,6 +119,16 @@ def points() -> str:
     return _table(("Point", "What is so at that moment"), rows)
 
 
+def bad() -> str:
+    """List the bad inputs, and what people are answered to each."""
+    rows = [
+        (str(one.number), f"**{one.at}** {one.comes}", one.to, f"“{one.answer}”", one.kept)
+        for one in BAD_INPUTS
+    ]
+    heads = ("", "What comes in", "Who is told", "What they are told", "What is kept")
+    return _table(heads, rows)
+
+
 def mistakes() -> str:
     """List the seeded mistakes, and which tests catch each."""
     rows = []
@@ -139,6 +150,7 @@ def mistakes() -> str:
 
 
 BLOCKS: dict[str, tuple[str, Callable[[], str]]] = {
+    "bad-inputs": ("docs/bad-inputs.md", bad),
     "exit-codes": ("docs/commands.md", exit_codes),
     "state-diagram": ("README.md", state_diagram),
     "settings": ("docs/settings.md", settings),

@@ -11,6 +11,7 @@ import example
 import pytest
 import typer
 import yaml
+from bad_inputs import BAD_INPUTS
 from documents import ROOT
 from fastapi.openapi.utils import get_openapi
 from office import Office
@@ -343,6 +344,20 @@ def test_slacks_permissions_are_those_of_the_manifest():
         assert f"| `{scope}` |" in text
     for event in EVENTS:
         assert f"`{event}`" in text
+
+
+# -- bad inputs --------------------------------------------------------------------
+
+PLAYED = (ROOT / "tests/acceptance/test_bad_inputs.py").read_text(encoding="utf-8")
+
+
+def test_each_of_the_bad_inputs_is_played():
+    names = re.findall(r"^def test_(\d\d)_(?:to_(\d\d)_)?", PLAYED, re.MULTILINE)
+    played = {n for first, last in names for n in range(int(first), int(last or first) + 1)}
+
+    assert played == {one.number for one in BAD_INPUTS} == set(range(1, 26))
+    assert len({one.answer for one in BAD_INPUTS}) == 25
+    assert all(len(one.answer) > 10 for one in BAD_INPUTS)
 
 
 # -- links -------------------------------------------------------------------------

@@ -32,6 +32,8 @@ _DEPLOY = re.compile(
     r"deploy (\S+) (\S+) (?:to|on) (\S+)(?: at ((?:\d{4}-\d{2}-\d{2} )?\d{1,2}:\d{2}))?",
     re.IGNORECASE,
 )
+_NO_NAME = re.compile(r"^-|[^\w.,!?/+-]")
+"""What no name of a commit has, and what is no sign between words either."""
 _ROLL_BACK = re.compile(
     r"(?:roll ?back|roll-back) (\S+) (?:on|in) (\S+)(?: to (\S+))?", re.IGNORECASE
 )
@@ -72,7 +74,7 @@ def command(text: str, services: tuple[str, ...], environments: tuple[str, ...])
         known = service in services and environment and names.may_be_ref(ref)
         if known and environment and not _says_which(ref):
             return Deploy(service=service, ref=ref, environment=environment, reason=_REASON, at=at)
-        return None
+        return _of_no_name(text, services, environments)
     if match := _ROLL_BACK.fullmatch(plain):
         service, where, to = match.groups()
         environment = names.environment(where, environments)
@@ -81,6 +83,22 @@ def command(text: str, services: tuple[str, ...], environments: tuple[str, ...])
             return RollBack(service=service, environment=environment, to=to, reason=_REASON)
         return None
     return _read(plain, services, environments) if _READS.fullmatch(plain) else None
+
+
+def _of_no_name(
+    text: str, services: tuple[str, ...], environments: tuple[str, ...]
+) -> Deploy | None:
+    """Return the step whose ref can be no name, to the letter: what it says is refused, not guessed at."""
+    match = _DEPLOY.fullmatch(text.strip())
+    if match is None:
+        return None
+    service, ref, where, at = match.groups()
+    environment = names.environment(where, environments)
+    if service in services and environment and _NO_NAME.search(ref):
+        return Deploy(
+            service=service, ref=ref[:200], environment=environment, reason=_REASON, at=at
+        )
+    return None
 
 
 def _read(plain: str, services: tuple[str, ...], environments: tuple[str, ...]) -> Read | None:

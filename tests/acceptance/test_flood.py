@@ -22,7 +22,7 @@ from shop import ROOT
 from slack_bot import said, signed
 from small_company import TOKENS, Company
 
-from deploybot.inbound.email import sign
+from deploybot.inbound.email_delivery import sign
 from deploybot.quiet import WINDOW
 
 pytestmark = pytest.mark.slow

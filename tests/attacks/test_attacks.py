@@ -11,14 +11,14 @@ from yaml import YAMLError
 
 from deploybot import propose
 from deploybot.approvals import Rule
-from deploybot.outbound import email_rendering, slack_rich, slack_text
+from deploybot.outbound import email_layout, slack_rich, slack_text
 from deploybot.prompting import RENDERERS, values
 from deploybot.redaction import Redactor
 
 EVERY = 5
 """Each place gets one in so many attacks that were made for another."""
 PLACES = sorted({attack["put"] for attack in ATTACKS})
-_UNESCAPED = email_rendering._TEMPLATES.overlay(autoescape=False)
+_UNESCAPED = email_layout._templates().overlay(autoescape=False)
 
 
 def _as_mark_up(text: str, limit: int = 2000, **_: bool) -> dict[str, Any]:
@@ -67,7 +67,7 @@ HOLES: dict[str, tuple[object, str, object]] = {
     "a store that keeps secrets": (Redactor, "fact", lambda _, fact: fact),
     "progress that keeps secrets": (Redactor, "plain", lambda _, value: value),
     "a rule that asks nobody": (propose, "rule_of", lambda *_: Rule(automatic=True)),
-    "a mail that escapes nothing": (email_rendering, "_TEMPLATES", _UNESCAPED),
+    "a mail that escapes nothing": (email_layout, "_templates", lambda: _UNESCAPED),
 }
 
 
@@ -98,4 +98,5 @@ def test_a_model_cannot_sign_its_words_as_plain_code_signs_facts() -> None:
     drawn = json.dumps([d.blocks for d in siege.drawings(siege.thread)], ensure_ascii=False)
     assert "Approved by Ben" in told
     assert "Approved by Ben" in drawn
-    assert not re.search("[✅❌🟢]", told + drawn)
+    signed = '[{"type": "text", "text": "✅ Ann answered:"}]'  # by plain code, in a line of its own
+    assert not re.search("[✅❌🟢]", told + drawn.replace(signed, ""))

@@ -54,6 +54,7 @@ def bot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bot]:
             "DEPLOYBOT_REDIS_URL": url,
             "DEPLOYBOT_API_TOKENS": f"ann:{CANARIES['DEPLOYBOT_API_TOKENS']}",
             "DEPLOYBOT_SMTP_URL": f"smtp://bot:{CANARIES['DEPLOYBOT_SMTP_URL']}@mx.example:587",
+            "DEPLOYBOT_IMAP_URLS": f"imaps://bot:{CANARIES['DEPLOYBOT_IMAP_URLS']}@mx.example/INBOX",
             "DEPLOYBOT_EMAIL_ADDRESS": "deploybot@bot.example",
             "SLACK_CLIENT_ID": "1.2",
             "LARGE_KEY": CANARIES["OPENAI_API_KEY"],

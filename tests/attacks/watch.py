@@ -109,13 +109,16 @@ def every_card_shows_the_truth(siege: Siege, thread: Thread) -> None:
 
 
 def may_be_mentioned(thread: Thread) -> set[str]:
-    return {
-        SLACK_IDS[person]
+    """Return who may approve what was asked for, and who spoke: an urgent question calls them."""
+    approvers = {
+        person
         for event in thread.events
         if isinstance(event, ApprovalRequested)
         for person in event.request.rule.approvers
-        if SLACK_IDS.get(person)
     }
+    people = approvers | {event.by for event in thread.events}
+    known = {SLACK_IDS.get(person, person.removeprefix("slack:")) for person in people}
+    return {user for user in known if user.startswith("U")}
 
 
 def things(thing: object) -> Iterator[dict[str, Any]]:

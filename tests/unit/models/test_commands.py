@@ -1,6 +1,8 @@
 import pytest
 from planning import COMMITS, ENVIRONMENTS, LIVE, SERVICES, TAGS, Play
 
+from deploy.errors import RefusedError
+from deploy.refs import checked_name
 from deploybot.models.commands import PlainCommands, command
 from deploybot.next_step import (
     CheckDeployments,
@@ -59,9 +61,6 @@ def test_a_plain_command_is_understood_without_a_model(text: str, step: NextStep
         "deploy backend latest to staging",
         "deploy payments v1.2.3 to staging",
         "deploy backend v1.2.3 to moon",
-        "deploy backend -x to staging",
-        "deploy backend --upload-pack=x to staging",
-        "deploy backend v1;id to staging",
         "please deploy backend v1.2.3 to staging",
         "don't deploy backend v1.2.3 to staging",
         "deploy backend v1.2.3 to staging tomorrow",
@@ -74,6 +73,20 @@ def test_a_plain_command_is_understood_without_a_model(text: str, step: NextStep
 )
 def test_anything_less_plain_is_left_to_a_model(text: str) -> None:
     assert command(text, SERVICES, ENVIRONMENTS) is None
+
+
+@pytest.mark.parametrize("ref", ["-x", "--upload-pack=touch${IFS}x", "v1;id", "v1$(id)", "<b>"])
+def test_a_name_that_can_be_none_is_taken_to_the_letter_for_code_to_refuse(ref: str) -> None:
+    step = command(f"deploy backend {ref} to staging", SERVICES, ENVIRONMENTS)
+
+    assert step == Deploy(service="backend", ref=ref, environment="staging", reason=WHY)
+    with pytest.raises(RefusedError, match=r"is refused: .* Nothing was deployed"):
+        checked_name(ref)
+
+
+@pytest.mark.parametrize("ref", ["that,", "please!", "everything,"])
+def test_a_word_with_a_sign_behind_it_is_no_name_and_is_left_to_a_model(ref: str) -> None:
+    assert command(f"deploy backend {ref} to staging", SERVICES, ENVIRONMENTS) is None
 
 
 def test_a_command_counts_for_the_first_step_only() -> None:
