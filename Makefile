@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 .PHONY: help setup demo story test faults long quick check lint types arch fix fuzz flood soak mistakes kills bench pictures clean
 
 help: ## list these commands
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 setup: $(STAMP) ## install everything, pinned and checked by hash, into .venv
 
@@ -73,6 +73,15 @@ bench: setup ## measure, beside a minimal script, on this machine
 
 pictures: setup ## take the pictures of the README (needs chromium)
 	$(BIN)/python tests/pictures.py docs/pictures
+
+.PHONY: sbom audit-pins
+
+sbom: setup ## what the product is made of, as CycloneDX, into dist/sbom.json
+	@mkdir -p dist
+	$(BIN)/python tests/pins.py > dist/sbom.json
+
+audit-pins: setup ## ask public databases about every pin: 0 nothing, 1 something, 2 could not be asked
+	$(BIN)/python tests/audit_pins.py
 
 clean: ## remove what these commands made
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
