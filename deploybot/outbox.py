@@ -209,7 +209,7 @@ def _about_the_thread(reel: _Reel, seq: int, event: Event) -> None:  # noqa: C90
             _put_aside(reel, event.text)
         case AnswerRefused(channel=channel, address=address, text=text):
             if event.reason_code == CODE_MISUSED:
-                reel.tell(Said(key, MISUSED, "warning"))
+                reel.tell(Said(key, f"{event.by} {MISUSED}", "warning", by=event.by))
             reel.tell(Private(f"refused:{seq}", channel, address, event.by, text))
         case MailBounced(person=person, address=address, until=until):
             text = (
@@ -242,8 +242,8 @@ def _about_the_thread(reel: _Reel, seq: int, event: Event) -> None:  # noqa: C90
 
 
 MISUSED = (
-    "A mail with somebody's reply code came from somebody else, or could not be shown to be theirs. "
-    "It was refused: nothing was approved, and the code no longer counts. Its owner was told."
+    "sent a reply with a code that is not theirs, or could not be shown to have sent it. It was "
+    "refused: nothing was approved, and the code no longer counts. Its owner was told."
 )
 NOTES = 5
 """So many of a day's unreadable mails are named; nobody's channel is flooded by mail."""
@@ -251,7 +251,10 @@ NOTES = 5
 
 def _put_aside(reel: _Reel, note: str) -> None:
     """Tell of mails that could not be read, in one message a day."""
-    text = "could not read a mail\nNobody's words were lost that could be read; look at these:"
+    text = (
+        "could not read some of today's mails\nNothing was done with them. They lie in the quarantine "
+        "folder of their mailbox, or with the mail server that handed them over:"
+    )
     opening = reel.told.get("opening")
     before = opening.lines if isinstance(opening, Opening) else ()
     lines = (

@@ -103,9 +103,9 @@ def quarantined(raw: bytes, reason: str) -> Quarantined:
 
 
 def about(raw: bytes) -> str:
-    """Return what the headers say that a mail is, cut short: these are a sender's own words."""
+    """Return what the headers say that a mail is, cut short; not to whom: codes are nobody's to read."""
     top = re.split(rb"\r?\n\r?\n", raw[:LONGEST], maxsplit=1)[0].decode("utf-8", "replace")
-    lines = re.findall(r"(?im)^(?:from|to|date|subject|message-id):[^\r\n]*", top)[:5]
+    lines = re.findall(r"(?im)^(?:from|date|subject|message-id):[^\r\n]*", top)[:5]
     return "; ".join(_line(line)[:120] for line in lines)
 
 

@@ -97,9 +97,9 @@ class MailDesk:
     def quarantine(self, mail: Quarantined, now: datetime) -> Taken:
         """Keep a note of a mail that cannot be read: its size and hash, and why."""
         text = (
-            f"A mail of {mail.size} bytes (SHA-256 {mail.digest}) was not read: {mail.reason}. "
-            f"Nothing was done with it. {mail.about}"
-        ).strip()
+            f"A mail was not read: {mail.reason}. Nothing was done with it. {mail.about} "
+            f"({mail.size} bytes, SHA-256 {mail.digest})"
+        )
         event = AnswerRefused(
             at=now,
             by="email:unknown",

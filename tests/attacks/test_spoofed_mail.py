@@ -306,7 +306,7 @@ def test_what_is_too_much_is_put_aside_with_its_size_hash_and_headers(siege: Sie
         assert taken.put_aside
         note = siege.post.story.store.load(taken.thread).events[-1]
         assert isinstance(note, AnswerRefused)
-        assert f"{len(raw)} bytes (SHA-256 " in note.text
+        assert f"({len(raw)} bytes, SHA-256 " in note.text
         assert f"From: {BEN}" in note.text
         assert "Nothing was done with it" in note.text
     opening = tellings(siege.post.story.store.load(taken.thread))[0]
