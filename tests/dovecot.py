@@ -44,10 +44,14 @@ class Dovecot:
     more: str = ""
     """Further lines of its configuration."""
     _unused: Iterator[str] = field(default_factory=lambda: iter(ACCOUNTS))
+    pem: Path | None = None
+    """A certificate and its key, for a server that speaks TLS, too."""
     ports: tuple[int, int] = field(default_factory=lambda: (free_port(), free_port()))
+    imaps: int = 0
 
     def __enter__(self) -> Self:
         owner = self._owner()
+        self.imaps = free_port() if self.pem else 0
         self.folder.mkdir(parents=True, exist_ok=True)
         self.folder.chmod(0o755)
         (self.folder / "mail").mkdir(exist_ok=True)
@@ -104,13 +108,16 @@ class Dovecot:
     def _configuration(self, owner: tuple[str, str]) -> str:
         user, group = owner
         d, imap, lmtp = self.folder, *self.ports
+        tls = (
+            f"ssl = yes\nssl_cert = <{self.pem}\nssl_key = <{self.pem}" if self.pem else "ssl = no"
+        )
         return f"""
 base_dir = {d}/run
 state_dir = {d}/run
 log_path = {d}/dovecot.log
 protocols = imap lmtp
 listen = {HOST}
-ssl = no
+{tls}
 disable_plaintext_auth = no
 auth_failure_delay = 0
 auth_mechanisms = plain login
@@ -145,7 +152,8 @@ service imap-login {{
     port = {imap}
   }}
   inet_listener imaps {{
-    port = 0
+    port = {self.imaps}
+    ssl = {"yes" if self.pem else "no"}
   }}
 }}
 service lmtp {{

@@ -6,21 +6,25 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
 import pytest
+from broken_mail import broken_mails, corpus
 from dovecot import HOST, Dovecot, require_dovecot
 from imapclient import IMAPClient
 from letters import ANN, Correspondence, raw_mail
+from loopback_certificate import certificate
 from mail_reading import Reading
+from redis_server import wait_until
 
 from deploybot.errors import StoreUnavailableError
 from deploybot.events import AnswerRefused
 from deploybot.inbound.email_room import MailRoom
 from deploybot.mailbox_address import MailboxAddress
 from deploybot.mailboxes import reader
-from deploybot.mailboxes.connection import MailboxConnection, NotLetInError
+from deploybot.mailboxes.connection import AwayError, MailboxConnection, NotLetInError
 from deploybot.thread import Status
 
 pytestmark = pytest.mark.slow
@@ -405,6 +409,68 @@ def test_a_wrong_password_is_said_in_a_sentence_and_the_other_mailbox_is_read(
     assert "deploy backend" not in caplog.text
     with pytest.raises(NotLetInError, match="name or password"):
         MailboxConnection(MailboxAddress.from_url(wrong))
+
+
+@pytest.fixture(scope="module")
+def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dovecot]:
+    binary, pem = require_dovecot(), certificate(tmp_path_factory.mktemp("tls"))
+    with (
+        tempfile.TemporaryDirectory(prefix="dbt-", ignore_cleanup_errors=True) as folder,
+        Dovecot(Path(folder), binary, pem=pem) as running,
+    ):
+        yield running
+
+
+@pytest.fixture(params=["implicit", "starttls"])
+def over_tls(request: pytest.FixtureRequest, secure: Dovecot) -> MailboxAddress:
+    plain = MailboxAddress.from_url(secure.url(secure.account()))
+    port = secure.imaps if request.param == "implicit" else secure.ports[0]
+    return replace(plain, port=port, tls=request.param)
+
+
+def test_a_mailbox_is_read_over_tls(
+    over_tls: MailboxAddress, secure: Dovecot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(secure.pem))
+    secure.deliver(hello(), over_tls.user)
+
+    with MailboxConnection(over_tls) as mailbox:
+        (uid,) = mailbox.uids()
+        found = mailbox.fetch(uid)
+
+    assert isinstance(found, bytes)
+    assert b"deploy backend 1" in found
+
+
+def test_a_server_that_nobody_vouches_for_gets_no_password(
+    over_tls: MailboxAddress, secure: Dovecot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "none.pem").write_text("")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
+
+    with pytest.raises(AwayError, match=r"cannot be read now \(SSL"):
+        MailboxConnection(over_tls)
+
+    log = secure.folder / "dovecot.log"
+    wait_until(lambda: "no auth attempts" in log.read_text().splitlines()[-1], seconds=60)
+
+
+@pytest.mark.long
+def test_two_hundred_broken_mails_and_those_of_pythons_own_tests_end_well(
+    server: Dovecot, address: str, reading: Reading
+) -> None:
+    mails = [raw for raw in (*broken_mails(200), *corpus()) if raw.strip(b"\r\n")]
+    with reading.of(server.url(address)):
+        for raw in mails:
+            server.deliver(raw, address)
+        server.deliver(hello(), address)
+        wait_until(lambda: len(reading.outcomes) == len(mails) + 1, seconds=150)
+        reading.waits_for_looks(1)
+
+    assert reading.outcomes[-1] == "heard"
+    assert counted(server, address) == 0
+    assert counted(server, address, "Quarantine") == reading.outcomes.count("quarantined")
 
 
 def test_a_folder_that_is_not_there_is_said_in_a_sentence(server: Dovecot, address: str) -> None:
