@@ -12,7 +12,7 @@ from typing import Any
 
 from deploy.errors import DeployError, RefusedError
 from deploybot import pipeline
-from deploybot.directory import ConfiguredDirectory, escalated_to
+from deploybot.directory import ConfiguredDirectory, approvers_now, escalated_to
 from deploybot.errors import (
     ConflictError,
     DuplicateError,
@@ -285,7 +285,9 @@ class Agent:
         """Lock or free a place, or change its lock, if whoever said so may."""
         for _ in range(TRIES):
             now = self._clock.now()
-            scene = Scene(self._store.holds(), self._deployer.catalog, self._people, now)
+            catalog = self._deployer.catalog
+            approvers = approvers_now(self._directory, catalog, step.environment)
+            scene = Scene(self._store.holds(), catalog, self._people, now, approvers)
             delivery = f"hold:{thread.id}:{len(thread.events)}"
             decided = decide(step, scene, delivery=delivery, thread=thread.id)
             if isinstance(decided, HoldRefusal):

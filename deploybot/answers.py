@@ -34,6 +34,20 @@ UNKNOWN_PERSON = (
 )
 
 
+def is_about_the_person(reason_code: str) -> bool:
+    """Tell whether an answer was refused for who gave it; else it was for the time or the matter."""
+    return reason_code in _ABOUT_PEOPLE or reason_code.startswith("account_")
+
+
+_ABOUT_PEOPLE = {
+    "unknown_person",
+    "not_an_approver",
+    "own_request",
+    "own_commits",
+    "break_glass_refused",
+}
+
+
 @dataclass(frozen=True)
 class Said:
     """A yes or no as it is judged: by whom, to which request, and what they saw of it."""

@@ -178,7 +178,7 @@ def build_bot(settings: Settings, configuration: Configuration) -> Bot:
         people_for=slack_directory.people_for if slack_directory else lambda _: people,
         clock=clock,
         inbox=inbox,
-        holding=Holding(store, configuration.catalog, people, clock),
+        holding=Holding(store, configuration.catalog, people, clock, directory=directory),
         deployer=deployer,
         agent=Agent(
             store=store,

@@ -40,7 +40,7 @@ def broken_glass(key: str, card: Card, by: str, reason: str) -> Said:
         f"{by} broke the glass to {changes(request)}: “{reason}”. That skips {skipped}, and "
         "nothing else. If it is wrong, stop it."
     )
-    return Said(key, text, "bad", mention=_concerned(card, by), by=by)
+    return Said(key, text, "loud", mention=_concerned(card, by), by=by)
 
 
 def review(key: str, card: Card, glass: Grant) -> Said:
@@ -48,10 +48,10 @@ def review(key: str, card: Card, glass: Grant) -> Said:
     request = card.request
     each = ", ".join(change(plan) for plan in request.plans)
     text = (
-        f"Please review: {each} ran with the word of {glass.by} alone, at {glass.at:%H:%M} UTC: "
-        f"“{glass.break_glass}”."
+        f"{glass.by} approved this alone at {glass.at:%H:%M} UTC, by breaking the glass: "
+        f"“{glass.break_glass}”. Please review what ran: {each}."
     )
-    return Said(key, text, "warning", mention=_concerned(card, glass.by))
+    return Said(key, text, "warning", mention=_concerned(card, glass.by), by=glass.by)
 
 
 def _concerned(card: Card, by: str) -> tuple[str, ...]:

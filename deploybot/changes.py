@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from deploy.plan import Plan
-from deploybot.approvals import ApprovalRequest
+from deploybot.approvals import ApprovalRequest, Grant
 from deploybot.events import (
     AnswerRefused,
     ApprovalDenied,
@@ -32,6 +32,7 @@ from deploybot.events import (
     TestsPassed,
 )
 from deploybot.next_step import Change as ChangeStep
+from deploybot.votes import is_met, stood_for
 
 How = Literal[
     "open", "denied", "expired", "superseded", "withdrawn", "not_started", "running", "live",
@@ -52,6 +53,10 @@ class Said(_Record):
     over: str = ""
     """The channel it came by."""
     words: str = ""
+    instead_of: tuple[str, ...] = ()
+    """For whom an approval counted, who was away."""
+    broke_glass: bool = False
+    """Whether it was given alone, in an emergency; `words` say why."""
 
 
 class Ran(_Record):
@@ -92,6 +97,10 @@ class Change(_Record):
     approvers: tuple[str, ...]
     quorum: int
     automatic: bool
+    one_from_each: tuple[str, ...] = ()
+    """Groups of each of which somebody had to approve."""
+    authors: tuple[str, ...] = ()
+    """Who wrote it, and so could not approve it."""
     expires: AwareDatetime
     start_at: AwareDatetime | None = None
     warnings: tuple[str, ...] = ()
@@ -117,6 +126,8 @@ class Changes:
         self._thread = thread
         self._shown_in = shown_in
         self._change: Change | None = None
+        self._asked: ApprovalRequest | None = None
+        self._grants: tuple[Grant, ...] = ()
         self._chosen_by = ""
 
     def after(self, event: Event) -> Iterator[Change]:
@@ -127,8 +138,11 @@ class Changes:
             case ApprovalRequested(request=request):
                 yield from self.rest()
                 self._change = self._begun(request, event.at)
-            case _ if self._change:
-                _answered(self._change, event)
+                self._asked, self._grants = request, ()
+            case _ if self._change and self._asked:
+                if isinstance(event, ApprovalGranted):
+                    self._grants = (*self._grants, Grant.of(event))
+                _answered(self._change, event, self._asked, self._grants)
                 _carried_out(self._change, event)
             case _:
                 pass
@@ -153,6 +167,8 @@ class Changes:
             shown_in=self._shown_in.get(request.id, ()),
             approvers=request.rule.approvers,
             quorum=request.rule.quorum,
+            one_from_each=request.rule.one_from_each,
+            authors=request.authors,
             automatic=request.rule.automatic,
             expires=request.expires_at,
             start_at=request.start_at,
@@ -175,12 +191,21 @@ def _planned(plan: Plan) -> Ran:
     )
 
 
-def _answered(change: Change, event: Event) -> None:
+def _answered(
+    change: Change, event: Event, request: ApprovalRequest, grants: tuple[Grant, ...]
+) -> None:
     match event:
-        case ApprovalGranted(channel=channel, comment=comment):
-            _note(
-                change, Said(by=event.by, at=event.at, said="approved", over=channel, words=comment)
+        case ApprovalGranted(channel=channel):
+            given = Said(
+                by=event.by,
+                at=event.at,
+                said="approved",
+                over=channel,
+                words=event.break_glass or event.comment,
+                instead_of=stood_for(request, grants[-1]),
+                broke_glass=bool(event.break_glass),
             )
+            _note(change, given)
         case ApprovalDenied(channel=channel, feedback=feedback):
             _note(
                 change, Said(by=event.by, at=event.at, said="denied", over=channel, words=feedback)
@@ -199,7 +224,7 @@ def _answered(change: Change, event: Event) -> None:
             _end(change, "not_started", event)
         case Cancelled():
             _end(change, "withdrawn", event)
-        case _ if isinstance(event, Message) and not _is_agreed(change):
+        case _ if isinstance(event, Message) and not is_met(request, grants):
             _end(change, "withdrawn", event)
         case _:
             pass
@@ -243,8 +268,3 @@ def _note(change: Change, said: Said) -> None:
 def _end(change: Change, how: How, event: Event) -> None:
     if change.how == "open":
         change.how, change.ended = how, event.at
-
-
-def _is_agreed(change: Change) -> bool:
-    """Tell whether enough people said yes: words of others change nothing any more."""
-    return sum(said.said == "approved" for said in change.words) >= change.quorum

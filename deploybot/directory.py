@@ -6,6 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from deploy.approval_tables import ApprovalTable, CircleKey, GroupTable
+from deploy.catalog import Catalog
 from deploybot.approvals import Refusal, Rights
 from deploybot.errors import LookupFailedError
 from deploybot.ports import Deployer, Directory, People
@@ -62,6 +63,19 @@ def rights_now(
 def stand_ins_now(people: People, zone: str, now: datetime) -> dict[str, tuple[str, ...]]:
     """Return who answers today for whom that is away; the day is that of the time zone."""
     return people.stand_ins(now.astimezone(ZoneInfo(zone)).date())
+
+
+def approvers_now(directory: Directory, catalog: Catalog, environment: str) -> tuple[str, ...]:
+    """Return who may approve there now, members of groups too; only who is named if none can tell."""
+    table = catalog.environments.get(environment)
+    if table is None:
+        return ()
+    try:
+        groups = groups_now(directory, table.groups)
+    except LookupFailedError:
+        return catalog.approvers(environment)
+    members = (person for group in groups for person in group.people)
+    return tuple(dict.fromkeys((*table.named, *members)))
 
 
 def escalated_to(directory: Directory, rule: Rule) -> tuple[str, ...]:

@@ -39,6 +39,8 @@ class Scene:
     catalog: Catalog
     people: People
     now: datetime
+    approvers: tuple[str, ...]
+    """Who may approve there, as looked up now."""
 
 
 @dataclass(frozen=True)
@@ -92,13 +94,9 @@ class _Word:
         return self.scene.catalog.environments[self.step.environment]
 
     @property
-    def _approvers(self) -> tuple[str, ...]:
-        return self.scene.catalog.approvers(self.step.environment)
-
-    @property
     def _approves(self) -> bool:
         """Whether the speaker may approve there; where nobody needs to, whoever is known may."""
-        approvers = self._approvers
+        approvers = self.scene.approvers
         return self.step.by in approvers if approvers else self._is_known
 
     @property
@@ -154,7 +152,7 @@ class _Word:
 
     def released(self, held: Hold) -> HoldChange | HoldRefusal:
         if not self._may_change(held):
-            return not_yours(held, self._approvers, "release", "so it stays held")
+            return not_yours(held, self.scene.approvers, "release", "so it stays held")
         event = HoldReleased(
             at=self.scene.now,
             by=self.step.by,
@@ -170,7 +168,9 @@ class _Word:
     def extended(self, held: Hold) -> HoldChange | HoldRefusal:
         step = _placing(self.step)
         if not self._may_change(held):
-            return not_yours(held, self._approvers, "change the lock of", "so it stays as it is")
+            return not_yours(
+                held, self.scene.approvers, "change the lock of", "so it stays as it is"
+            )
         if held.expires is None and step.until is None:
             text = f"The lock of {self._where} has no end, so nothing was changed."
             return HoldRefusal("no_end", text)
@@ -191,7 +191,7 @@ class _Word:
         if held.made_by == "rollback":
             return held_by_a_roll_back(held)
         if not self._may_change(held):
-            return not_yours(held, self._approvers, "hand over", "so it stays theirs")
+            return not_yours(held, self.scene.approvers, "hand over", "so it stays theirs")
         new = _person(step.to, self.scene.people)
         if new is None:
             known = ", ".join(person.id for person in self.scene.people.known) or "nobody"
@@ -211,7 +211,7 @@ class _Word:
             text = f"{self._where} is yours already; nothing was changed."
             return HoldRefusal("yours_already", text)
         if not self._approves:
-            return not_yours(held, self._approvers, "take over", f"so it stays {held.owner}'s")
+            return not_yours(held, self.scene.approvers, "take over", f"so it stays {held.owner}'s")
         why = f" (taken over: {_plain(step.reason)})" if step.reason.strip() else ""
         hold = self._anew(held, owner=step.by, reason=_plain(held.reason + why))
         text = f"The lock of {self._where} is yours now; {held.owner} is told."

@@ -9,13 +9,14 @@ from datetime import datetime, timedelta
 
 from deploy.catalog import LOCK_REMINDER_HOURS, Catalog
 from deploy.locks import Hold
+from deploybot.directory import ConfiguredDirectory, approvers_now
 from deploybot.errors import ConflictError, DuplicateError, HoldChangedError, IllegalEventError
 from deploybot.events import HoldForgotten
 from deploybot.hold_phrases import HoldRefusal
 from deploybot.hold_rules import HoldStep, Scene, decide
 from deploybot.inbox import TRIES, Receipt
 from deploybot.next_step import PlaceHold, ReleaseHold
-from deploybot.ports import Clockwork, People, Store
+from deploybot.ports import Clockwork, Directory, People, Store
 from deploybot.thread import Status, thread_id_for
 
 HEARD_ALREADY = "Heard already."
@@ -33,7 +34,16 @@ class Holding:
     to the thread it was said `about`, unless that is busy, and else to the place's own.
     """
 
-    def __init__(self, store: Store, catalog: Catalog, people: People, clock: Clockwork) -> None:
+    def __init__(
+        self,
+        store: Store,
+        catalog: Catalog,
+        people: People,
+        clock: Clockwork,
+        *,
+        directory: Directory | None = None,
+    ) -> None:
+        self._directory = directory or ConfiguredDirectory(catalog.groups)
         self._store = store
         self._catalog = catalog
         self._people = people
@@ -177,7 +187,9 @@ class Holding:
             thread = self._store.load(thread_id)
             if any(getattr(event, "delivery", None) == delivery for event in thread.events):
                 return Receipt(accepted=True, text=HEARD_ALREADY, reason_code="duplicate")
-            scene = Scene(self._store.holds(), self._catalog, self._people, self._clock.now())
+            approvers = approvers_now(self._directory, self._catalog, step.environment)
+            now = self._clock.now()
+            scene = Scene(self._store.holds(), self._catalog, self._people, now, approvers)
             decided = decide(step, scene, delivery=delivery, thread=said_in)
             if isinstance(decided, HoldRefusal):
                 free_already = isinstance(step, ReleaseHold) and decided.reason_code == "not_locked"

@@ -67,7 +67,7 @@ class Said(Telling):
 
     text: str
     tone: str = "plain"
-    """plain, good, warning or bad."""
+    """plain, good, warning, bad or loud."""
     mention: tuple[str, ...] = ()
     """People who should notice, by id; `email:<address>` for authors of commits."""
     detail: tuple[str, ...] = ()

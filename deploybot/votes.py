@@ -4,7 +4,7 @@ Pure. As whom somebody approved was looked up when they answered, and stands on 
 start it is looked up anew and given as `rights`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from deploy.quorum import Seat, Vote, counted, is_enough, unheard
 from deploybot.approvals import (
@@ -78,11 +78,23 @@ def still_able(
 def to_call(
     request: ApprovalRequest, grants: tuple[Grant, ...] = (), *, escalated: bool = False
 ) -> tuple[str, ...]:
-    """Return whom of those to call: not who wants quiet, nor who is away and has a stand-in."""
+    """Return whom of those to call: not who wants quiet, is away, or would bring it no further."""
     away = {one.instead_of for one in request.rule.stand_ins}
     silent = {*request.rule.quiet, *away}
-    able = still_able(request, grants, escalated=escalated)
-    return tuple(person for person in able if person not in silent)
+    given, rights = _votes(request, grants, None), Rights.when_asked(request.rule)
+    left = _left(request, given)
+    return tuple(
+        person
+        for person in still_able(request, grants, escalated=escalated)
+        if person not in silent
+        if _left(request, [*given, _seats(request, person, rights, escalated=escalated)]) < left
+    )
+
+
+def _left(request: ApprovalRequest, votes: Sequence[Vote]) -> int:
+    """Return how many approvals are missing at least."""
+    rule = request.rule
+    return max(rule.quorum - counted(votes), len(unheard(votes, rule.one_from_each)))
 
 
 def stood_for(request: ApprovalRequest, grant: Grant) -> tuple[str, ...]:

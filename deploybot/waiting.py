@@ -11,6 +11,9 @@ from deploybot.approvals import ApprovalRequest, Grant
 from deploybot.nudges import Nudges
 from deploybot.votes import count, still_able, still_missing, stood_for, to_call
 
+NAMED = 5
+"""So many of the next people are named."""
+
 
 @dataclass(frozen=True)
 class Able:
@@ -71,11 +74,16 @@ def approved_by(request: ApprovalRequest, grant: Grant, name: Callable[[str], st
     return f"{who} for {' and '.join(map(name, others))}" if others else who
 
 
-def coming(nudges: Nudges, moment: Callable[[datetime], str]) -> str:
+def coming(
+    nudges: Nudges, moment: Callable[[datetime], str], name: Callable[[str], str] = str
+) -> str:
     """Return when those who can still approve, and the next people, are called; "" for never."""
     said = []
     if nudges.reminds_at is not None:
-        said.append(f"called again {moment(nudges.reminds_at)}")
-    if nudges.escalates_at is not None:
-        said.append(f"the next people may, too, from {moment(nudges.escalates_at)} on")
+        said.append(f"called again at {moment(nudges.reminds_at)}")
+    rule = nudges.request.rule.escalation
+    if nudges.escalates_at is not None and rule is not None:
+        names = ", ".join(map(name, rule.people[:NAMED])) or "others"
+        more = f" and {len(rule.people) - NAMED} more" if len(rule.people) > NAMED else ""
+        said.append(f"from {moment(nudges.escalates_at)} on {names}{more} may, too")
     return "; ".join(said)

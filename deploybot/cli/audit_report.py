@@ -50,7 +50,9 @@ def _lines(change: Change) -> Iterator[str]:
     for said in change.words:
         over = f" over {said.over}" if said.over else ""
         words = f": {_code(said.words)}" if said.words else ""
-        yield f"- {_at(said.at)} {_code(said.by)} {said.said}{over}{words}"
+        others = f" for {_names(said.instead_of)}" if said.instead_of else ""
+        alone = ", alone, by breaking the glass" if said.broke_glass else ""
+        yield f"- {_at(said.at)} {_code(said.by)} {said.said}{others}{over}{alone}{words}"
     for run in change.runs:
         yield from _run(run)
     if change.ended and change.how not in ("live", "failed", "unknown"):
@@ -79,7 +81,9 @@ def _run(run: Ran) -> Iterator[str]:
 def _rule(change: Change) -> str:
     if change.automatic:
         return "the standing rule"
-    return f"{change.quorum} of {_names(change.approvers)}"
+    groups = f", one from each of {_names(change.one_from_each)}" if change.one_from_each else ""
+    wrote = f"; {_names(change.authors)} wrote it, and may not" if change.authors else ""
+    return f"{change.quorum} of {_names(change.approvers)}{groups}{wrote}"
 
 
 def _names(names: tuple[str, ...]) -> str:

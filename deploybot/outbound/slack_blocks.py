@@ -28,7 +28,7 @@ BLOCKS = 50
 NEWEST_LINES = 15
 MOST_BULLETS = 50
 _BULLET = "• "
-_TONES = {"good": "✅ ", "warning": "⚠️ ", "bad": "❌ "}
+_TONES = {"loud": "🚨 ", "good": "✅ ", "warning": "⚠️ ", "bad": "❌ "}
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 What code found out about each of its changes is drawn by `slack_facts`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -122,14 +122,18 @@ def _fields(card: Card, people: People) -> Json:
     if card.state is CardState.OPEN and not request.rule.automatic:
         until = moment(request.expires_at, "{date_short_pretty} at {time}")
         fields += [f"*May approve*\n{_may_approve(card, people)}", f"*Until*\n{until}"]
-        if said := waiting.coming(card.nudges, moment) if card.nudges else "":
-            fields.append(f"*If nobody answers*\n{said}")
+        if card.nudges and (said := waiting.coming(card.nudges, moment, _named_by(people))):
+            fields.append(f"*If nobody answers*\n{said[0].upper()}{said[1:]}")
     if card.state is CardState.OPEN and request.start_at is not None:
         fields.append(f"*Starts*\n{moment(request.start_at, '{date_short_pretty} at {time}')}")
     return {
         "type": "section",
         "fields": [{"type": "mrkdwn", "text": text, "verbatim": True} for text in fields],
     }
+
+
+def _named_by(people: People) -> Callable[[str], str]:
+    return lambda person: escape(people.name(person), 80)
 
 
 def _may_approve(card: Card, people: People) -> str:

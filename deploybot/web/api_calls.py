@@ -6,6 +6,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.responses import Response
 
+from deploybot.answers import is_about_the_person
 from deploybot.editing import Edit
 from deploybot.errors import CallerError
 from deploybot.events import (
@@ -36,9 +37,6 @@ from deploybot.web.api_reading import Reading
 from deploybot.web.deps import Deps
 from deploybot.web.idempotency import Call, once, reused
 from deploybot.web.problem import answer_to, problem
-
-FORBIDDEN = ("unknown_person", "not_an_approver", "own_request")
-"""Reasons that are about the person; the others are about the time and answer 409."""
 
 
 class Calls:
@@ -212,7 +210,7 @@ class Calls:
             elif not any(map(is_it, thread.events)):
                 return reused()
         if not receipt.accepted:
-            status = 403 if receipt.reason_code in FORBIDDEN else 409
+            status = 403 if is_about_the_person(receipt.reason_code) else 409
             return problem(status, receipt.text, reason_code=receipt.reason_code)
         told = Told(**dict(self._reading.row(thread)), text=receipt.text)
         return JSONResponse(told.model_dump(mode="json"))

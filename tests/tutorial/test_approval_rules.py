@@ -220,7 +220,7 @@ def test_one_person_approves_alone_in_an_emergency_and_all_are_told_and_asked_to
 
     assert story.deployer.ran
     loud = said(story, "broke the glass")
-    assert (loud.tone, set(loud.mention)) == ("bad", {"ben", "mia"})
+    assert (loud.tone, set(loud.mention)) == ("loud", {"ben", "mia"})
     assert "“the shop sells nothing”" in loud.text
     assert "skips the other approvals and freezes, and nothing else" in loud.text
     review = said(story, "Please review")

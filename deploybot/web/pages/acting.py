@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import RedirectResponse, Response
 
+from deploybot.answers import is_about_the_person
 from deploybot.approvals import Refusal
 from deploybot.errors import IllegalEventError, NotAllowedError
 from deploybot.events import ApiMessageReceived
@@ -23,14 +24,6 @@ from deploybot.web.pages.views import thread_page
 Sent = Annotated[Form, Depends(read_form)]
 COMMENT = 2_000
 """Characters of a comment."""
-FORBIDDEN = (
-    "unknown_person",
-    "not_an_approver",
-    "own_request",
-    "own_commits",
-    "break_glass_refused",
-    "account_refused",
-)
 STALE_SIGN_IN = (
     "Approving here takes a sign-in of the last 15 minutes, so nothing was approved. "
     "Sign in again, and approve then."
@@ -131,7 +124,7 @@ class Acts:
         receipt = edit if isinstance(edit, Refusal) else self._inbox.edit(edit)
         if isinstance(receipt, Receipt) and receipt.accepted:
             return to_thread(thread)
-        status = 403 if receipt.reason_code in FORBIDDEN else 409
+        status = 403 if is_about_the_person(receipt.reason_code) else 409
         return thread_page(
             self._desk,
             visitor,
@@ -232,7 +225,7 @@ class Acts:
         thread = self._desk.known(thread_id)
         if receipt.accepted:
             return to_thread(thread)
-        status = 403 if receipt.reason_code in FORBIDDEN else 409
+        status = 403 if is_about_the_person(receipt.reason_code) else 409
         return self._refused(visitor, thread, status, receipt.text, typed=typed)
 
     def _refused(

@@ -50,7 +50,16 @@ def rule(catalog: Catalog, people: People, environment: str) -> str:
         return "Not configured any more."
     if table.automatic:
         return "Changes need nobody's approval."
-    names = ", ".join(people.name(person) for person in catalog.approvers(environment))
+    named = [people.name(person) for person in table.named]
+    for group in table.groups:
+        members = ", ".join(people.name(one) for one in catalog.groups[group].people)
+        if catalog.groups[group].slack:
+            members = f"{members}, " * bool(members) + "whoever is in it in Slack"
+        named.append(f"{group} ({members})")
+    names = ", ".join(named)
+    if table.one_from_each:
+        each, most = ", ".join(table.one_from_each), max(table.quorum, len(table.one_from_each))
+        return f"A change takes {most} of these, one from each of {each}: {names}."
     if table.quorum > 1:
         return f"A change takes {table.quorum} of these: {names}."
     return f"May approve changes: {names}."
