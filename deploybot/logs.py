@@ -19,6 +19,8 @@ from deploybot.redaction import Redactor
 _PLAIN = {*vars(logging.makeLogRecord({})), "message", "asctime", "taskName", "color_message"}
 _OURS = ("deploybot", "workers", "deploy")
 _NOISY = ("httpx2", "openai", "slack_bolt", "rq", "urllib3", "opentelemetry")
+_TALKATIVE = ("dkimpy", "flufl.bounce")
+"""What these say of a mail that they cannot use is its sender's own words."""
 _ABOUT: ContextVar[Mapping[str, str]] = ContextVar("about", default=MappingProxyType({}))
 
 
@@ -87,6 +89,8 @@ def configure(form: str = "plain", level: str = "info") -> None:
         logging.getLogger(name).setLevel(level.upper())
     for name in _NOISY:
         logging.getLogger(name).setLevel(logging.WARNING)
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
 
 
 @contextmanager

@@ -50,7 +50,8 @@ def signature_of(raw: bytes, domain: str, look_up: LookUp, now: datetime) -> Sig
         try:
             covers = _verified(dkim.DKIM(raw), index, domain, look_up, now)
         except KeyLookupError as error:
-            unsure = unsure or str(error)
+            unsure = str(error)  # the others' names are asked for at the same servers
+            break
         except Exception:  # noqa: BLE001 - the library has no closed list of its errors
             covers = frozenset()
         else:

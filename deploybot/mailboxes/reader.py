@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from deploybot.errors import StoreUnavailableError
+from deploybot.errors import ConflictError, StoreUnavailableError
 from deploybot.inbound.email import Quarantined, quarantined
 from deploybot.inbound.email_intake import Taken
 from deploybot.inbound.email_room import MailRoom
@@ -66,7 +66,7 @@ class MailboxReader:
             except NotLetInError as error:
                 pause = PAUSE_WHEN_SHUT_OUT
                 self._say(logging.ERROR, f"{error} Mend DEPLOYBOT_IMAP_URLS.", pause)
-            except (AwayError, StoreUnavailableError) as error:
+            except (AwayError, StoreUnavailableError, ConflictError) as error:
                 pause = self._pause
                 self._pause = min(2 * self._pause, LONGEST_PAUSE)
                 self._say(logging.WARNING, str(error), pause)
@@ -137,7 +137,7 @@ class MailboxReader:
             return desk.quarantine(found, now)
         try:
             return self.room.take(found, now)
-        except StoreUnavailableError:
+        except (StoreUnavailableError, ConflictError):
             raise
         except Exception as error:  # noqa: BLE001 - this mail must neither get lost nor stop the next
             # the error's own words may be the mail's, so they stay out of the log

@@ -99,3 +99,12 @@ def test_configuring_twice_writes_no_line_twice() -> None:
     logs.configure()
 
     assert len(logging.getLogger().handlers) <= before + 1
+
+
+def test_libraries_that_quote_mails_say_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure()
+
+    for name in ("dkimpy", "flufl.bounce"):
+        logging.getLogger(name).error("incomplete public key: approve")
+
+    assert "approve" not in capsys.readouterr().err
