@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
-from deploybot import logs
+from deploybot import logs, troubles
 from deploybot.agent import Agent
 from deploybot.alarming import shared_alarms
 from deploybot.alarms import Alarms
@@ -111,6 +111,8 @@ class Bot:
             for key, value in notes.items():
                 self.store.note_sent(thread_id, key, value)
             noted |= notes
+            if channel.name == "slack":
+                troubles.note(self.queues.connection, self.clock.now(), thread_id, failed)
         if failed:
             self.queues.later("deliver", thread_id, failed.retry_after or AGAIN_SECONDS)
             raise failed

@@ -9,6 +9,7 @@ from slack_sdk.web import SlackResponse
 
 from deploybot.config import Configuration, Settings
 from deploybot.doctor.finding import Finding, ok, warning, wrong
+from deploybot.doctor.slack_lately import of_groups, of_what_was_refused
 from deploybot.errors import DeliveryError
 from deploybot.manifest import SCOPES
 from deploybot.outbound.slack_calls import RefusedCallError, call, slack_client
@@ -51,6 +52,8 @@ def of_slack(settings: Settings, configuration: Configuration | None) -> Iterato
     if configuration is None:
         return
     yield from _of_the_ids(who, configuration)
+    yield from of_groups(client, configuration)
+    yield from of_what_was_refused(settings)
     channel = configuration.slack.channel
     if not channel:
         yield warning(

@@ -82,6 +82,17 @@ def test_a_command_begins_a_thread_in_the_channel_and_its_request_is_shown_below
     assert office.story.deployer.ran[0].startswith("deploy backend")
 
 
+def test_a_lock_by_a_command_is_placed_and_told(office: Office) -> None:
+    _types(office, "lock backend on production for 2h: schema migration", user="ann")
+    (office.story.thread_id,) = _threads(office)
+    office.works()
+
+    (hold,) = office.story.store.holds()
+    assert (hold.owner, hold.service, hold.reason) == ("ann", "backend", "schema migration")
+    assert any("Ann" in one.text and "backend" in one.text for one in _channel(office)[1:])
+    assert "*backend on production* by Ann" in _types(office, "locks")
+
+
 def test_a_reply_below_goes_to_the_same_thread(office: Office) -> None:
     _types(office, "tags")
     _told(office)

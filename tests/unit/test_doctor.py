@@ -8,19 +8,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fakes import NOON
 from model_server import chooses, completion, serving
 from redis_server import running_server
 from small_web import answering
 from smtp_sink import SmtpSink
 
+from deploybot import troubles
 from deploybot.cli import checks
 from deploybot.config import SETTINGS
 from deploybot.demo.workspace.faults import Fault
 from deploybot.demo.workspace.server import WorkspaceServer
-from deploybot.demo.workspace.settings import Channel, WorkspaceSettings
+from deploybot.demo.workspace.settings import Channel, UserGroup, WorkspaceSettings
+from deploybot.demo.workspace.settings import Person as WorkspacePerson
 from deploybot.doctor.examine import findings
 from deploybot.doctor.finding import Finding
 from deploybot.doctor.own import line_of
+from deploybot.errors import DeliveryError
 from deploybot.manifest import SCOPES
 from deploybot.redis_safety import client
 
@@ -454,6 +458,46 @@ def test_what_keeps_us_from_connecting_is_found(
 
     assert found.verdict == "wrong"
     assert says in found.text
+
+
+LEADS = (UserGroup(id="S0LEADS", handle="leads", name="Leads", users=("U0BEN", "U0ZOE")),)
+USERS = tuple(WorkspacePerson(id=f"U0{one}", name=one.lower()) for one in ("ANN", "BEN", "ZOE"))
+
+
+@pytest.mark.parametrize(
+    ("group", "verdict", "says"),
+    [
+        ("S0LEADS", "ok", "1 of 2 in the Slack user group leads are known"),
+        ("S0GONE", "wrong", "(no_such_subteam). Correct groups.leads.slack"),
+        ("S0EMPTY", "warning", "Nobody of it can approve"),
+    ],
+)
+def test_the_user_groups_that_may_approve_are_asked_for(
+    here: Installation, group: str, verdict: str, says: str
+) -> None:
+    here.write(f'{CONFIG}\n[groups.leads]\nslack = "{group}"\n')
+    empty = UserGroup(id="S0EMPTY", handle="empty", name="Empty", users=("U0ZOE",))
+    with workspace(groups=(*LEADS, empty), people=USERS) as server:
+        (found,) = here.about("groups.leads", **slack(server))
+
+    assert found.verdict == verdict
+    assert says in found.text
+
+
+def test_what_slack_refused_lately_is_told_until_it_takes_something_again(
+    here: Installation,
+) -> None:
+    refused = DeliveryError("Slack refused the message (is_archived).", retry_after=None)
+    with workspace() as server, running_server() as url:
+        environ = slack(server, DEPLOYBOT_REDIS_URL=url, DEPLOYBOT_SECRET_KEY=KEY)
+        troubles.note(client(url), NOON, "t1", refused)
+        (found,) = here.about("slack.refused", **environ)
+        troubles.note(client(url), NOON, "t1", None)
+        after = here.about("slack.refused", **environ)
+
+    assert found.verdict == "wrong"
+    assert "of thread t1: Slack refused the message (is_archived)" in found.what
+    assert after == []
 
 
 # -- mail --------------------------------------------------------------------------
