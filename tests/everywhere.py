@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
 import uvicorn
 from fakes import PEOPLE, catalog
 from page_office import PageOffice, PageStory
@@ -38,11 +39,14 @@ from deploybot.manifest import EVENTS, SCOPES
 from deploybot.outbound.slack import SlackChannel
 from deploybot.outbound.slack_calls import Pacing
 from deploybot.thread import Thread
+from deploybot.web import slack_desk
 
 CHANNEL = "C0DEPLOYS"
 BOT = "deploybot@bot.example"
 AUTHSERV_ID = "mx.bot.example"
 SIGNING, EMAIL_SECRET, TOKEN = "signing-secret-of-the-tests", "mail-secret", "xoxb-everywhere"
+PATIENCE = 60.0
+"""Seconds for what Slack gives three: how fast the bot is, other tests say."""
 USERS = {person.id: person.slack or f"U0{person.id.upper()}" for person in PEOPLE.known}
 """Mia has no Slack: she reads her mail on the page alone."""
 
@@ -238,6 +242,9 @@ def everywhere(redis: str, folder: Path, table: Catalog | None = None) -> Iterat
     """Open the company, and close all of it; `table` is what may be deployed, and by whose leave."""
     urls: dict[str, str] = {}
     with ExitStack() as stack:
+        unhurried = pytest.MonkeyPatch()
+        unhurried.setattr(slack_desk, "DIALOG_SECONDS", PATIENCE)
+        stack.callback(unhurried.undo)
         listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
         bot_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         settings = MailboxSettings(
@@ -287,4 +294,6 @@ def _workspace(bot_url: str, mailbox: Mailbox) -> WorkspaceSettings:
         bot_url=bot_url,
         mail_reply_url=mailbox.reply_url,
         mail_address=BOT,
+        delivery_timeout=PATIENCE,
+        trigger_seconds=PATIENCE,
     )

@@ -73,7 +73,7 @@ class _Desk:
             case Card():
                 yield from self._card(telling)
             case Shown(plans=plans) if plans:
-                starter = self.readers.starter()
+                starter = self.readers.starter
                 if starter:
                     title = f"Dry run: {describe(*plans)}"
                     yield self._to(starter, telling.key, Content(title, shown=telling))
@@ -104,7 +104,7 @@ class _Desk:
 
     def _question(self, asked: Asked) -> Iterator[Letter]:
         question, title = asked.question, line_of(asked.question.question)
-        for reader in dict.fromkeys((*self.readers.writers(), *self.readers.put_to(asked))):
+        for reader in dict.fromkeys((*self.readers.writers, *self.readers.put_to(asked))):
             key = question_key(question.question_id, reader.id)
             if asked.is_open:
                 context = (question.context,) if question.context else ()
@@ -117,7 +117,7 @@ class _Desk:
 
     def _private(self, telling: Private) -> Letter:
         folded = telling.address.casefold()
-        writers = (one for one in self.readers.writers() if one.address.casefold() == folded)
+        writers = (one for one in self.readers.writers if one.address.casefold() == folded)
         reader = next(writers, Reader(telling.address, telling.address, subject="Your mail"))
         says = Content("Not taken as an answer", "bad", (telling.text,))
         return self._to(reader, telling.key, says)
@@ -126,7 +126,7 @@ class _Desk:
         asked = self.readers.asked(card)
         for reader in asked:
             yield from self._to_approver(card, reader)
-        starter = self.readers.starter()
+        starter = self.readers.starter
         if starter is None or starter.id in {reader.id for reader in asked}:
             return
         if card.state is CardState.OPEN and not card.request.rule.automatic:
@@ -145,7 +145,7 @@ class _Desk:
             yield from self._approved(card, reader)
         elif card.state is CardState.OPEN and any(one.by == reader.id for one in card.grants):
             yield self._fate(card, reader, "granted", email_endings.counted(card))
-        heard = card.state in SAID_ANYWAY and reader in self.readers.writers()
+        heard = card.state in SAID_ANYWAY and reader in self.readers.writers
         if card.state in ENDED and not heard and not _by_own_words(card, reader):
             yield self._end(card, reader)
 

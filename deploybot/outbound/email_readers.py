@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from deploybot.events import EmailReceived
 from deploybot.mail import REACH, is_unverified
@@ -37,12 +38,14 @@ class Readers:
     sent: Mapping[str, str]
     people: People
 
+    @cached_property
     def starter(self) -> Reader | None:
-        """Return who began the thread, if by a mail that is surely theirs."""
-        return next((one for one in self.writers() if one.since == 1), None)
+        """Who began the thread, if by a mail that is surely theirs."""
+        return next((one for one in self.writers if one.since == 1), None)
 
+    @cached_property
     def writers(self) -> tuple[Reader, ...]:
-        """Return everybody who wrote here by a mail that is surely theirs, in their order."""
+        """Everybody who wrote here by a mail that is surely theirs, in their order."""
         found: dict[str, Reader] = {}
         for seq, event in own_events(self.thread):
             if not isinstance(event, EmailReceived) or is_unverified(event.by):
@@ -58,7 +61,7 @@ class Readers:
 
     def hearing(self, seq: int) -> Iterator[Reader]:
         """Yield who hears what was said at this number: whoever had written by mail before."""
-        yield from (one for one in self.writers() if one.since < seq)
+        yield from (one for one in self.writers if one.since < seq)
 
     def asked(self, card: Card) -> tuple[Reader, ...]:
         """Return the people who may answer this request and are reached by mail."""
@@ -82,15 +85,22 @@ class Readers:
 
     def before(self, reader: Reader) -> tuple[str, ...]:
         """Return the Message-IDs of what this person was sent of the thread, oldest first."""
-        mine = f"@{reader.id}"
-        notes = [json.loads(note) for key, note in self.sent.items() if key.endswith(mine)]
-        told = sorted((str(note.get("at", "")), str(note.get("id", ""))) for note in notes)
-        return tuple(name for _, name in told if name)
+        return tuple(name for _, name in sorted(self._told.get(reader.id, ())))
+
+    @cached_property
+    def _told(self) -> Mapping[str, list[tuple[str, str]]]:
+        """When each reader was sent which mail; what went to whoever began the thread names nobody."""
+        told: dict[str, list[tuple[str, str]]] = {}
+        for key, text in self.sent.items():
+            whom, note = key.partition("@")[2], json.loads(text)
+            if whom and note.get("id"):
+                told.setdefault(whom, []).append((str(note.get("at", "")), str(note["id"])))
+        return told
 
     def _reached(self, ids: Iterator[str]) -> tuple[Reader, ...]:
         """Return those of them who are told by mail: they want it, have no Slack, or it fails."""
         found = (self.people.get(one) for one in dict.fromkeys(ids))
-        writers = {one.id: one for one in self.writers()}
+        writers = {one.id: one for one in self.writers}
         return tuple(
             writers.get(one.id) or Reader(one.id, one.email)
             for one in found
