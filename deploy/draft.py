@@ -51,6 +51,8 @@ def draft(
     told, total = _between(place, relation, sha, goes_back=goes_back)
     commits = tuple(commit for commit, _ in told)
     authors = tuple(dict.fromkeys(commit.author for commit in commits))
+    shown = {commit.email for commit in commits[:COMMITS_SHOWN]}
+    further = dict.fromkeys(one.email for one in commits if one.email not in shown)
     merged = change.pull_requests((commit.subject, body) for commit, body in told)
     files = _changed(place, relation, sha)
     risky = risks.named(
@@ -80,6 +82,7 @@ def draft(
         authors=authors[:AUTHORS],
         authors_total=len(authors),
         author_addresses=wrote,
+        further_addresses=tuple(further),
         pull_requests=merged[:PULL_REQUESTS],
         pull_requests_total=len(merged),
         extent=_extent(files),

@@ -69,6 +69,8 @@ class Plan(BaseModel):
     authors_total: int = 0
     author_addresses: tuple[str, ...] = ()
     """Mail addresses of all who wrote it; looked up only where they may not approve it."""
+    further_addresses: tuple[str, ...] = ()
+    """Mail addresses of those who wrote only what `commits` has no room for."""
     pull_requests: tuple[PullRequest, ...] = ()
     pull_requests_total: int = 0
     extent: Extent | None = None

@@ -112,6 +112,7 @@ class PersonTable(_Table):
     github: str = ""
     mail_me: bool = False
     quiet: bool = False
+    tell_me_live: tuple[str, ...] = ()
     away: tuple[AwayTable, ...] = ()
 
 
@@ -360,9 +361,20 @@ def _people_exist(configuration: Configuration) -> None:
                     "Nothing was started; add them there, or take the name out."
                 )
 
+    _wished_for_exists(configuration)
     absences = {name: table.away for name, table in configuration.people.items()}
     if why := problem(absences, configuration.people, configuration.catalog):
         raise ConfigError(f"{why}. Nothing was started; mend the file and start again.")
+
+
+def _wished_for_exists(configuration: Configuration) -> None:
+    for name, table in configuration.people.items():
+        for environment in table.tell_me_live:
+            if environment not in configuration.catalog.environments:
+                raise ConfigError(
+                    f"people.{name}.tell_me_live names {environment!r}, which is no environment. "
+                    "Nothing was started; name one of [environments], or take it out."
+                )
 
 
 def _tokens(text: str) -> dict[str, Secret]:

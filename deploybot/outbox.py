@@ -13,7 +13,7 @@ from typing import Any
 from deploy.locks import Hold
 from deploy.plan import Plan
 from deploybot import calls
-from deploybot.approvals import ApprovalRequest, Grant
+from deploybot.approvals import ApprovalRequest, Grant, may_settle
 from deploybot.events import (
     Answered,
     AnswerRefused,
@@ -73,6 +73,7 @@ from deploybot.telling import (
     Said,
     Shown,
     Telling,
+    Yours,
 )
 from deploybot.thread import Thread
 from deploybot.votes import is_met, to_call
@@ -360,7 +361,7 @@ def _not_edited(seq: int, editor: str, code: str, error: str) -> Said:
     return Said(key, text, "warning", mention=(editor,), by=editor)
 
 
-def _about_deploys(reel: _Reel, seq: int, event: Event) -> None:
+def _about_deploys(reel: _Reel, seq: int, event: Event) -> None:  # noqa: C901 - a case an event
     key = f"said:{seq}"
     match event:
         case DeployStarted(request_id=request_id, operation=operation):
@@ -382,7 +383,8 @@ def _about_deploys(reel: _Reel, seq: int, event: Event) -> None:
                 reel.card(request_id, **went)
                 reel.opening_line(f"{plan.service} {sha[:7]} is live on {plan.environment}.")
                 if plan.action == "roll_back" and plan.commits:
-                    reel.tell(Said(key, _taken_back(plan), "warning", mention=_authors(plan)))
+                    reel.tell(Said(key, _taken_back(plan), "warning"))
+                reel.tell(Yours(f"yours:{request_id}:{event.part}", plan))
         case DeployFailed(request_id=request_id, step=step, error=error, live=live):
             note = f"{step}: {error}"
             state = CardState.FAILED
@@ -404,10 +406,14 @@ def _about_deploys(reel: _Reel, seq: int, event: Event) -> None:
                 f"A worker died during {step or 'the deploy'}; the outcome is not known. Nothing "
                 "was run again, and nothing else starts there until a person settles it."
             )
-            reel.tell(Said(key, text, "bad"))
+            reel.tell(Said(key, text, "bad", mention=_may_settle(reel, request_id)))
         case DeployResolved(request_id=request_id, outcome=outcome, live=live):
             state = CardState.LIVE if outcome == "succeeded" else CardState.FAILED
             reel.card(request_id, state=state, at=event.at, by=event.by, live=live)
+            card = reel.told.get(f"card:{request_id}")
+            if isinstance(card, Card) and state is CardState.LIVE:
+                plan = card.request.plans[event.part]
+                reel.tell(Yours(f"yours:{request_id}:{event.part}", plan))
         case _:
             pass
 
@@ -436,7 +442,16 @@ def _deleted(by: str) -> str:
 
 
 MOST_AUTHORS = 10
-"""So many authors are told that their commits were rolled back; nobody is pinged at scale."""
+"""So many authors of what was rolled back are named; they are called by nothing here."""
+
+
+def _may_settle(reel: _Reel, request_id: str) -> tuple[str, ...]:
+    """Return who must look now: those who may say how a change ended that its worker died with."""
+    card = reel.told.get(f"card:{request_id}")
+    if not isinstance(card, Card):
+        return ()
+    rule = card.request.rule
+    return tuple(one for one in rule.everybody if may_settle(card.request, one) is None)
 
 
 def _taken_back(plan: Plan) -> str:
@@ -444,7 +459,7 @@ def _taken_back(plan: Plan) -> str:
     what = "1 commit is" if total == 1 else f"{total} commits are"
     return (
         f"{what} no longer live on {plan.environment}: {plan.service} was rolled back to "
-        f"{plan.sha[:7]}. Their authors, for your notice:"
+        f"{plan.sha[:7]}. Written by {_authors(plan)}."
     )
 
 
@@ -460,10 +475,11 @@ def _about_recovery(reel: _Reel, seq: int, event: Event) -> None:
         reel.tell(Said(f"said:{seq}:recovered", text, "warning"))
 
 
-def _authors(plan: Plan) -> tuple[str, ...]:
-    """Return the authors of what was taken back, each once, the newest first."""
-    emails = dict.fromkeys(commit.email.casefold() for commit in plan.commits)
-    return tuple(f"email:{email}" for email in emails)[:MOST_AUTHORS]
+def _authors(plan: Plan) -> str:
+    """Name the authors of what was taken back, each once, the newest first."""
+    names = tuple(dict.fromkeys(commit.author for commit in plan.commits))
+    more = f" and {len(names) - MOST_AUTHORS} more" if len(names) > MOST_AUTHORS else ""
+    return f"{', '.join(names[:MOST_AUTHORS])}{more}"
 
 
 def _about_places(reel: _Reel, seq: int, event: Event) -> None:

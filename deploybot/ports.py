@@ -355,6 +355,8 @@ class Person:
     mail_me: bool = False
     quiet: bool = False
     """May approve, and is not called for it."""
+    tell_me_live: tuple[str, ...] = ()
+    """Environments of which this person wants to hear when their commits go live there."""
     away: tuple[Away, ...] = ()
 
 

@@ -167,6 +167,13 @@ class Shown(Telling):
 
 
 @dataclass(frozen=True)
+class Yours(Telling):
+    """What became of commits, for those of their authors who want to hear it, and nobody else."""
+
+    plan: Plan
+
+
+@dataclass(frozen=True)
 class Private(Telling):
     """A sentence for one person's eyes, where they tried to answer."""
 

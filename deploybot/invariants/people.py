@@ -8,7 +8,7 @@ from deploybot.invariants.evidence import Known, Read, World
 from deploybot.outbox import tellings
 from deploybot.prompting import parse
 from deploybot.redaction import REMOVED, Redactor
-from deploybot.telling import Private, Telling
+from deploybot.telling import Private, Telling, Yours
 from deploybot.thread import STEP_BUDGET
 
 _BY_SLACK = "slack"
@@ -37,8 +37,8 @@ def _went_out(telling: Telling, read: Read, world: World) -> bool:
         if telling.channel not in world.channels or not telling.address:
             return True
         return bool(read.notes.get(f"{telling.channel}:{telling.key}"))
-    if _BY_SLACK not in world.channels:
-        return True
+    if isinstance(telling, Yours) or _BY_SLACK not in world.channels:
+        return True  # of one's own commits hears only who wants to
     keys = (telling.key, f"{telling.key}@channel")
     return any(_is_there(read.notes.get(f"{_BY_SLACK}:{key}", "")) for key in keys)
 

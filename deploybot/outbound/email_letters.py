@@ -16,8 +16,9 @@ from deploybot.outbound.email_endings import ENDED
 from deploybot.outbound.email_facts import line_of
 from deploybot.outbound.email_readers import CHAIN, Reader, Readers
 from deploybot.ports import People
-from deploybot.telling import Asked, Card, CardState, Private, Said, Shown, Telling
+from deploybot.telling import Asked, Card, CardState, Private, Said, Shown, Telling, Yours
 from deploybot.thread import Thread
+from deploybot.yours import told_to
 
 SAID_ANYWAY = {CardState.FAILED, CardState.UNKNOWN}
 """Ends that are also said in the thread; whoever hears that needs no second mail."""
@@ -72,6 +73,8 @@ class _Desk:
                 yield self._private(telling)
             case Card():
                 yield from self._card(telling)
+            case Yours():
+                yield from self._yours(telling)
             case Shown(plans=plans) if plans:
                 starter = self.readers.starter
                 if starter:
@@ -114,6 +117,15 @@ class _Desk:
                 over = email_endings.answered(asked, self.people)
                 says = Content(title, "calm", (over,), asked=asked)
                 yield self._to(reader, f"{asked.key}:over@{reader.id}", says, after=key)
+
+    def _yours(self, yours: Yours) -> Iterator[Letter]:
+        for told in told_to(yours, self.people):
+            if told.by_mail:
+                commits = "\n".join(told.commits)
+                paragraphs = (told.text, *((commits,) if commits else ()))
+                reader = Reader(told.person.id, told.person.email)
+                says = Content(told.text.partition(":")[0], paragraphs=paragraphs)
+                yield self._to(reader, f"{yours.key}@{told.person.id}", says)
 
     def _private(self, telling: Private) -> Letter:
         folded = telling.address.casefold()

@@ -27,6 +27,7 @@ from deploybot.outbound.slack_calls import (
     UnsureCallError,
     call,
 )
+from deploybot.outbound.slack_personal import Personal, write_to
 from deploybot.outbound.slack_posting import (
     Noted,
     Place,
@@ -39,8 +40,9 @@ from deploybot.outbound.slack_posting import (
 from deploybot.outbound.slack_refuge import moves, sentence, shortened
 from deploybot.outbound.slack_text import escape
 from deploybot.ports import People
-from deploybot.telling import Card, Private, Telling
+from deploybot.telling import Card, Opening, Private, Telling, Yours
 from deploybot.thread import Thread
+from deploybot.yours import told_to
 
 _LOG = logging.getLogger(__name__)
 
@@ -91,8 +93,7 @@ class SlackChannel:
         if moved := sentence(noted, place_of(thread, noted, self.channel)):
             self._bring(thread, moved, noted)
         for telling in tellings:
-            if isinstance(telling, Private):
-                self._whisper(thread, telling, tellings, noted)
+            if self._was_personal(thread, telling, tellings, noted):
                 continue
             for posting in self._postings(thread, telling, noted):
                 try:
@@ -109,6 +110,21 @@ class SlackChannel:
         if late is not None:
             raise late
 
+    def _was_personal(
+        self, thread: Thread, telling: Telling, tellings: tuple[Telling, ...], noted: Noted
+    ) -> bool:
+        """Tell what is for single people to those people; False for what is for all."""
+        match telling:
+            case Private():
+                self._whisper(thread, telling, tellings, noted)
+            case Yours():
+                for told in told_to(telling, self.people):
+                    letter = Personal(f"{telling.key}@{told.person.id}", thread.id, told)
+                    write_to(self, letter, noted)
+            case _:
+                return False
+        return True
+
     def _moves(
         self, thread: Thread, noted: Noted, posting: Posting, error: RefusedCallError
     ) -> bool:
@@ -120,7 +136,8 @@ class SlackChannel:
         place = place_of(thread, noted, self.channel)
         look = Look(self.people, thread.id, self.url_of(thread.id))
         if not isinstance(telling, Card):
-            yield Posting(telling.key, place, draw(telling, look))
+            patient = isinstance(telling, Opening)  # lines are added to it, often several at once
+            yield Posting(telling.key, place, draw(telling, look), running=patient)
             return
         steps = self.progress(telling.operation) if telling.operation else ()
         look = Look(self.people, thread.id, look.url, steps)

@@ -23,6 +23,7 @@ from deploybot.outbound.slack_shown import shown_blocks, shown_text
 from deploybot.outbound.slack_text import clean, cut, escape, line, unsigned
 from deploybot.ports import People
 from deploybot.telling import Asked, Card, Opening, Said, Shown, Telling
+from deploybot.yours import Told
 
 BLOCKS = 50
 NEWEST_LINES = 15
@@ -79,6 +80,18 @@ def draw(telling: Telling, look: Look) -> Drawing:  # noqa: PLR0911 - a case a t
             )
         case _:
             raise TypeError(f"{type(telling).__name__} is not shown in a channel")
+
+
+def personal(told: Told, url: str) -> Drawing:
+    """Return what one author is told of their own commits."""
+    parts = [section(words(told.text))]
+    if told.commits:
+        parts.append(bullets([words(line(commit, 200))] for commit in told.commits))
+    blocks = [rich(*parts)]
+    if url:
+        link = {"type": "mrkdwn", "text": f"<{url}|Everything about this thread>"}
+        blocks.append({"type": "context", "elements": [link | {"verbatim": True}]})
+    return _drawing(escape(told.text), blocks)
 
 
 def _drawing(text: str, blocks: list[Json]) -> Drawing:

@@ -65,16 +65,16 @@ def test_launched_denied_approved_and_finished_by_the_command_line_alone(company
 
 
 def test_what_is_open_is_edited_and_approved_by_somebody_else(company):
-    _, thread = asked(company, "eve", "deploy backend main to production")
+    _, thread = asked(company, "eve", "deploy backend v1.0.0 to production")
 
-    edited = company.does("ben", "edit", thread, "--ref", "v1.0.0", "--why", "not yet", "--follow")
+    edited = company.does("ben", "edit", thread, "--start", "23:59", "--why", "not yet", "--follow")
     open_now = shown(company, thread)["request"]
     own = company.does("ben", "approve", thread, "--yes")
     same = company.does("ann", "edit", thread, "--ref", "v1.0.0")
     company.does("eve", "cancel", thread)
 
     assert edited.returncode == 4, edited.stderr
-    assert open_now["plan"]["ref"] == "v1.0.0"
+    assert open_now["start_at"] is not None
     assert open_now["edited"]["by"] == "ben"
     assert own.returncode == 1
     assert "You asked for this deploy" in own.stderr

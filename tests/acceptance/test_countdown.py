@@ -6,7 +6,7 @@ from story import Story
 from deploy.plan import Commit
 from deploybot.events import ApprovalGranted, ApprovalRequested, DeployStarted, HandedOver
 from deploybot.next_step import Deploy, DoneForNow
-from deploybot.telling import Card, CardState, Said
+from deploybot.telling import Card, CardState, Said, Yours
 
 
 def failed_on_production(story: Story) -> Story:
@@ -104,5 +104,6 @@ def test_the_authors_of_what_was_rolled_back_are_told() -> None:
     story.clock.passes(seconds=61)
     story.bot_works()
 
-    told = [one for one in story.told if isinstance(one, Said) and "authors" in one.text]
-    assert [one.mention for one in told] == [("email:ann@shop.example",)]
+    told = [one for one in story.told if isinstance(one, Said) and "Written by" in one.text]
+    assert [(one.text.endswith("Written by Ann."), one.mention) for one in told] == [(True, ())]
+    assert [one.plan.action for one in story.told if isinstance(one, Yours)][-1] == "roll_back"

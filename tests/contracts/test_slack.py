@@ -235,6 +235,7 @@ def test_one_card_lives_through_the_whole_deploy(desk: Desk) -> None:
     open_card = desk.cards()
 
     desk.story.approves()
+    desk.clock.passes(seconds=2)
     desk.deliver()
 
     (card,) = desk.cards()
@@ -519,6 +520,7 @@ def test_a_deleted_card_is_posted_anew(desk: Desk, server: WorkspaceServer) -> N
     client.chat_delete(channel="C0DEPLOYS", ts=desk.cards()[0]["ts"])
 
     desk.story.approves()
+    desk.clock.passes(seconds=2)
     desk.deliver()
 
     (card,) = desk.cards()
@@ -531,8 +533,10 @@ def test_a_thread_whose_first_message_is_gone_goes_on_below_a_new_one(desk: Desk
     desk.fails("chat.postMessage", "error", error="thread_not_found")
 
     desk.story.model_will(DoneForNow(message="Never mind.")).person_says("stop", by="eve")
+    desk.clock.passes(seconds=2)
     desk.deliver()
     desk.story.model_will(DoneForNow(message="Still done.")).person_says("really?", by="eve")
+    desk.clock.passes(seconds=2)
     desk.deliver()
 
     alone, after = desk.messages()[-2:]

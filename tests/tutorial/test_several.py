@@ -1,13 +1,17 @@
 """Several people, several requests: what each of them may rely on."""
 
-from fakes import NOON, catalog, sha_of
+from dataclasses import replace
+
+from fakes import NOON, PEOPLE, catalog, sha_of
 from story import Story
 
 from deploy.plan import Commit
 from deploybot.events import ApprovalSuperseded, DeployFailed, DeployStarted, LinedUp, StepFailed
 from deploybot.next_step import Deploy, DoneForNow, RollBack
-from deploybot.telling import Said
+from deploybot.ports import People
+from deploybot.telling import Said, Yours
 from deploybot.thread import Status
+from deploybot.yours import told_to
 
 DEPLOY = Deploy(service="backend", ref="main", environment="production", reason="asked to")
 OLDER = Deploy(service="backend", ref="v1.0.0", environment="production", reason="asked to")
@@ -131,5 +135,11 @@ def test_the_authors_of_what_a_person_rolled_back_are_told_and_nobody_else(story
 
     story.approves()
 
-    mentioned = [one.mention for one in story.told if isinstance(one, Said) and one.mention]
-    assert mentioned == [("email:mia@shop.example", "email:ann@shop.example")]
+    (said,) = (one for one in story.told if isinstance(one, Said) and "Written by" in one.text)
+    assert said.text.endswith("Written by mia, ann.")
+    assert said.mention == ()
+    (yours,) = (one for one in story.told if isinstance(one, Yours))
+    wanting = tuple(replace(one, tell_me_live=("production",)) for one in PEOPLE.known)
+    told = list(told_to(yours, People(wanting)))
+    assert {one.person.id for one in told} == {"mia", "ann"}
+    assert list(told_to(yours, PEOPLE)) == []
