@@ -119,8 +119,7 @@ class SlackChannel:
                 self._whisper(thread, telling, tellings, noted)
             case Yours():
                 for told in told_to(telling, self.people):
-                    letter = Personal(f"{telling.key}@{told.person.id}", thread.id, told)
-                    write_to(self, letter, noted)
+                    write_to(self, Personal(telling.key, thread.id, told), noted)
             case _:
                 return False
         return True
@@ -136,7 +135,7 @@ class SlackChannel:
         place = place_of(thread, noted, self.channel)
         look = Look(self.people, thread.id, self.url_of(thread.id))
         if not isinstance(telling, Card):
-            patient = isinstance(telling, Opening)  # lines are added to it, often several at once
+            patient = isinstance(telling, Opening)
             yield Posting(telling.key, place, draw(telling, look), running=patient)
             return
         steps = self.progress(telling.operation) if telling.operation else ()

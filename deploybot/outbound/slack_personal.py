@@ -44,11 +44,16 @@ class Writer(Protocol):
 
 @dataclass(frozen=True)
 class Personal:
-    """One message to one person; `key` is noted once it was tried."""
+    """One message to one person about one telling; its key is noted once it was tried."""
 
-    key: str
+    about: str
     thread: str
     told: Told
+
+    @property
+    def key(self) -> str:
+        """Return what it is noted under."""
+        return f"{self.about}@{self.told.person.id}"
 
 
 def write_to(writer: Writer, letter: Personal, noted: Noted) -> None:

@@ -456,6 +456,7 @@ def test_what_slack_finds_too_long_is_told_in_short_with_the_way_to_the_whole(
     if call == 2:
         assert '"approve"' in _text(short), "it can still be answered"
     desk.story.approves()
+    desk.clock.passes(seconds=2)
     desk.deliver()
     assert "Approved by Ben" in _text(desk.cards()[0])
 
