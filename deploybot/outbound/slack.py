@@ -57,8 +57,8 @@ class SlackChannel:
     """One Slack workspace, as a way to reach people.
 
     A thread that began in Slack is told where it began; any other gets a message of its own in
-    `channel`, and everything else goes below it. Cards that wait for a person are shown in the
-    channel, too. `client` must not repeat calls by itself (`slack_calls.slack_client`).
+    `channel`, and everything else goes below it; cards that wait for a person are shown in both.
+    `client` must not repeat calls by itself (`slack_calls.slack_client`).
     """
 
     client: WebClient
@@ -128,18 +128,18 @@ class SlackChannel:
         self, thread: Thread, noted: Noted, posting: Posting, error: RefusedCallError
     ) -> bool:
         """Go on in the channel of the file, where the one that the thread began in takes nothing."""
-        at = place_of(thread, noted, self.channel)
-        return moves(noted, posting, error, at=at, to=self.channel, thread=thread.id)
+        at, to = place_of(thread, noted, self.channel), self.channel
+        return moves(noted, posting, error, at=at, to=to, thread=thread.id)
 
     def _postings(self, thread: Thread, telling: Telling, noted: Noted) -> Iterator[Posting]:
         place = place_of(thread, noted, self.channel)
-        look = Look(self.people, thread.id, self.url_of(thread.id))
+        runs = isinstance(telling, Card) and telling.operation
+        steps = self.progress(runs) if runs else ()
+        look = Look(self.people, thread.id, self.url_of(thread.id), steps)
         if not isinstance(telling, Card):
             patient = isinstance(telling, Opening)
             yield Posting(telling.key, place, draw(telling, look), running=patient)
             return
-        steps = self.progress(telling.operation) if telling.operation else ()
-        look = Look(self.people, thread.id, look.url, steps)
         yield from card_postings(telling, place, self.channel, look, noted)
         # The card itself may have been the first message of the thread.
         detail = detail_posting(telling, place_of(thread, noted, self.channel), noted)
@@ -265,10 +265,9 @@ class SlackChannel:
             for message in answer.get("messages") or ():
                 if (message.get("metadata") or {}).get("event_payload") == wanted:
                     return str(message["ts"])
-            cursor = (answer.get("response_metadata") or {}).get("next_cursor")
-            if not cursor:
+            arguments["cursor"] = (answer.get("response_metadata") or {}).get("next_cursor")
+            if not arguments["cursor"]:
                 break
-            arguments["cursor"] = cursor
         return ""
 
     def _whisper(
@@ -276,8 +275,7 @@ class SlackChannel:
     ) -> None:
         if private.channel != self.name or not private.address or noted.get(private.key):
             return
-        told_at = place_of(thread, noted, self.channel)
-        place = whisper_place(thread, private, tellings, told_at)
+        place = whisper_place(thread, private, tellings, place_of(thread, noted, self.channel))
         where = {"thread_ts": place.root} if place.root else {}
         try:
             call(
