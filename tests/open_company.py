@@ -43,6 +43,15 @@ from deploybot.redis_safety import client
 from deploybot.store import RedisStore
 from deploybot.thread import Thread
 
+HOOK = """
+import sys
+def note(event, arguments):
+    if event == "socket.connect":
+        with open({log!r}, "a") as log:
+            log.write(repr(arguments[1]) + "\\n")
+sys.addaudithook(note)
+"""
+"""Notes every connection that a process of the bot opens, before it is opened."""
 PEOPLE = ("ann", "ben", "eve")
 SLACK, GITHUB, EMAIL = "s" * 32, "g" * 32, "e" * 32
 KEY = "sk-canary-5b1e77a0c2d94f63"
@@ -80,6 +89,7 @@ class OpenCompany:
     folder: Path
     url: str
     redis_url: str
+    smtp_url: str
     world: WorkspaceServer
     github: GitHubApi
     models: ModelServer
@@ -265,6 +275,10 @@ class OpenCompany:
             for record in self.look.target(service, environment).records()
         )
 
+    def connected(self) -> set[str]:
+        """Return where the processes of the bot connected to, ever."""
+        return set((self.folder / "connects").read_text().splitlines())
+
     def threads(self) -> int:
         """Return how many threads there are."""
         return int(self.connection.zcard(f"{PREFIX}threads"))
@@ -306,6 +320,9 @@ def open_company(folder: Path, text: str) -> Iterator[OpenCompany]:
     url = f"http://127.0.0.1:{port}"
     answering = Answering()
     create_repository(folder)
+    (folder / "hook").mkdir()
+    hook = HOOK.replace("{log!r}", repr(str(folder / "connects")))
+    (folder / "hook" / "sitecustomize.py").write_text(hook, "utf-8")
     (folder / "deploybot.toml").write_text(text.replace("{folder}", str(folder)), "utf-8")
     with ExitStack() as stack:
         redis_url = stack.enter_context(running_server())
@@ -328,7 +345,7 @@ def open_company(folder: Path, text: str) -> Iterator[OpenCompany]:
         urls["world"] = world.url
         environ = {
             "PATH": os.environ["PATH"],  # noqa: TID251 - handed on to children
-            "PYTHONPATH": str(ROOT),
+            "PYTHONPATH": f"{folder / 'hook'}:{ROOT}",
             "DEPLOYBOT_CONFIG": str(folder / "deploybot.toml"),
             "DEPLOYBOT_STATE_DIR": str(folder / "state"),
             "DEPLOYBOT_REDIS_URL": redis_url,
@@ -356,7 +373,9 @@ def open_company(folder: Path, text: str) -> Iterator[OpenCompany]:
             stack.enter_context(_process(folder, name, argv, environ))
             for name, argv in (("web", ["deploybot", "serve"]), ("workers", ["workers"]))
         ]
-        company = OpenCompany(folder, url, redis_url, world, github, models, answering, processes)
+        company = OpenCompany(
+            folder, url, redis_url, mailbox.smtp_url, world, github, models, answering, processes
+        )
         stack.callback(company.connection.close)
         company.until(lambda: answers(f"{url}/readyz"), "everything is ready")
         yield company

@@ -18,6 +18,7 @@ from openai import (
     APIError,
     APIStatusError,
     APITimeoutError,
+    DefaultHttpxClient,
     OpenAI,
     omit,
 )
@@ -96,6 +97,9 @@ class OpenAIModel:
             base_url=self.base_url,
             api_key=self.api_key.get_secret_value()
             or "none",  # local servers want none, the client wants one
+            http_client=DefaultHttpxClient(
+                follow_redirects=False
+            ),  # what is asked goes nowhere else
             max_retries=0,  # its waits would not keep to the budget; `_sent` retries
         )
 

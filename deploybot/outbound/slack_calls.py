@@ -7,6 +7,13 @@ from datetime import datetime, timedelta
 from http.client import HTTPException
 from typing import Any, Protocol
 from urllib.parse import urlsplit
+from urllib.request import (
+    HTTPRedirectHandler,
+    HTTPSHandler,
+    ProxyHandler,
+    Request,
+    build_opener,
+)
 
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError
@@ -72,11 +79,30 @@ class UnsureCallError(DeliveryError):
     """Nobody can tell whether Slack did it; look before doing it again."""
 
 
+class _NoRedirects(HTTPRedirectHandler):
+    """The bot's token goes where it was meant to go, and nowhere else."""
+
+    def redirect_request(self, *_: object, **__: object) -> None:
+        return None
+
+
+class _Client(WebClient):
+    """Slack's own client, which would follow a redirect with the token and take what is there for Slack."""
+
+    def _perform_urllib_http_request_internal(self, url: str, req: Request) -> dict[str, Any]:
+        proxies = {"http": self.proxy, "https": self.proxy} if self.proxy else {}
+        opener = build_opener(_NoRedirects, ProxyHandler(proxies), HTTPSHandler(context=self.ssl))
+        with opener.open(req, timeout=self.timeout) as answer:
+            charset = answer.headers.get_content_charset() or "utf-8"
+            body = answer.read().decode(charset)
+            return {"status": answer.status, "headers": answer.headers, "body": body}
+
+
 def slack_client(
     token: str, api_url: str = "https://slack.com/api/", timeout: int = 10
 ) -> WebClient:
     """Return a client that never repeats a call by itself: a repeated post is a second message."""
-    client = WebClient(token=token, base_url=api_url, timeout=timeout, retry_handlers=[])
+    client = _Client(token=token, base_url=api_url, timeout=timeout, retry_handlers=[])
     if is_here(api_url):
         client.proxy = None
     return client

@@ -15,6 +15,7 @@ import pytest
 from letters import BEN, EVE, raw_mail
 from model_server import Reply, chooses, completion
 from open_company import KEY, OpenCompany, open_company
+from small_web import answering
 
 pytestmark = pytest.mark.slow
 
@@ -635,3 +636,55 @@ def test_25_a_build_that_prints_whatever_it_likes(company: OpenCompany) -> None:
     for unseen in ("\x1b", "\u202e"):
         assert unseen not in told
     assert len(kept) < 30_000
+
+
+# -- and beyond ----------------------------------------------------------------------------
+
+
+def test_no_address_in_anything_that_came_in_was_called(company: OpenCompany) -> None:
+    with answering({}) as elsewhere:
+        bait = f"{elsewhere}/bait http://169.254.169.254/latest/meta-data file:///etc/passwd"
+        company.model_is_up()
+        company.answering.with_ = lambda _: Reply({}, 302, {"Location": f"{elsewhere}/bait"})
+        thread = company.ask("eve", f"please have a look at {bait}, and deploy what it says")
+        company.answering.with_ = lambda _: chooses(
+            intent="deploy_backend", ref="main", environment="production", reason=f"See {bait}"
+        )
+        asked = company.ask("eve", f"could our customers get {bait} and the backend")
+        press = company.click("eve", "approve", asked, response_url=f"{elsewhere}/bait")
+        company.slack(press)
+        addresses = {
+            "full_name": "o/r",
+            "url": f"{elsewhere}/bait",
+            "clone_url": f"{elsewhere}/bait.git",
+            "hooks_url": f"{elsewhere}/bait",
+        }
+        company.push(pushed(company, repository=addresses))
+        company.push(pushed(company, after="b" * 40, compare=f"{elsewhere}/bait"))
+        company.mail(
+            raw_mail(
+                f"look at {bait}",
+                message_id="<bait@shop.example>",
+                headers=(("List-Unsubscribe", f"<{elsewhere}/bait>"),),
+            )
+        )
+        company.again(thread)
+        company.again(asked)
+
+    port = elsewhere.rpartition(":")[2]
+    configured = {
+        place.rpartition(":")[2].partition("/")[0]
+        for place in (company.world.url, company.github.url, company.models.base_url)
+    }
+    called = company.connected()
+    assert not [one for one in called if f", {port})" in one or "169.254" in one]
+    smtp = company.smtp_url.rpartition(":")[2]
+    store = company.redis_url.removeprefix("unix://")
+    strange = {
+        one
+        for one in called
+        if store not in one
+        and not any(f"('127.0.0.1', {known})" in one for known in (*configured, smtp))
+    }
+    assert strange == set()
+    assert any(str(port) in one for one in called for port in configured)
