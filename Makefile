@@ -54,7 +54,7 @@ flood: setup ## a thousand requests of garbage a second, for a minute
 	$(BIN)/python -m pytest -q tests/acceptance/test_flood.py -m long -p no:xdist -s
 
 faults: setup ## the matrix: every row of docs/faults.md, with a table of them
-	$(BIN)/pytest -n 4 --dist worksteal -m "row and not long"
+	$(BIN)/pytest -q -n 4 --dist worksteal -m "row and not long" $$(grep -rl --include="test_*.py" "mark.row(" tests)
 
 long: setup ## every kill point and seed: what `make test` plays a part of
 	$(BIN)/pytest -n 2 --dist worksteal -m long

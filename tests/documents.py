@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import get_args
 
 from bad_inputs import BAD_INPUTS
+from faults import matrix
 from mistakes.table import MISTAKES
 from pydantic import BaseModel
 
@@ -113,6 +114,23 @@ def invariants() -> str:
     return _table(("Name", "What it says"), list(INVARIANTS.items()))
 
 
+def rows_of_faults() -> str:
+    """List every row of the matrix of faults, with the tests that play it."""
+    played = matrix.played_rows()
+    lines = []
+    for number, row in matrix.ROWS.items():
+        tests = [
+            f"[{name.removeprefix('test_').replace('_', ' ')}]({_from_docs(path)})"
+            for name, path in played.get(number, ())
+        ]
+        lines.append((str(number), row.fault, row.holds, row.told, "<br>".join(tests)))
+    return _table(("Row", "What goes wrong", "What holds", "What people are told", "Tests"), lines)
+
+
+def _from_docs(path: Path) -> str:
+    return f"../{path.relative_to(ROOT)}"
+
+
 def points() -> str:
     """List every point at which tests let things go wrong."""
     rows = [(f"`{name}`", says) for name, says in POINTS.items()]
@@ -158,6 +176,7 @@ BLOCKS: dict[str, tuple[str, Callable[[], str]]] = {
     "events": ("docs/events.md", events),
     "steps": ("docs/events.md", steps),
     "invariants": ("docs/faults.md", invariants),
+    "faults": ("docs/faults.md", rows_of_faults),
     "points": ("docs/faults.md", points),
     "reasons": ("docs/policy.md", reasons),
     "mistakes": ("docs/mistakes.md", mistakes),

@@ -14,6 +14,7 @@ from typing import Self
 from imapclient import IMAPClient, SocketTimeout  # type: ignore[import-untyped]
 from imapclient.exceptions import IMAPClientError, LoginError  # type: ignore[import-untyped]
 
+from deploy import failpoints
 from deploybot.inbound.email import Quarantined, about
 from deploybot.mailbox_address import MailboxAddress
 
@@ -112,6 +113,7 @@ class MailboxConnection:
 
         It is not marked as read by this.
         """
+        failpoints.at("imap.fetch.before")
         with _in_our_words(self.address):
             size = self._client.fetch([uid], [b"RFC822.SIZE"]).get(uid, {}).get(b"RFC822.SIZE")
             if size is None:
@@ -124,6 +126,7 @@ class MailboxConnection:
                 reason = f"larger than {LARGEST} bytes; the hash is that of its headers"
                 return Quarantined(reason, digest, size, about(head))
             found = self._client.fetch([uid], [b"BODY.PEEK[]"]).get(uid, {}).get(b"BODY[]")
+        failpoints.at("imap.fetch.after")
         return bytes(found) if found is not None else None
 
     def settle(self, uid: int, *, put_aside: bool) -> bool:
@@ -132,6 +135,7 @@ class MailboxConnection:
         Returns False when the server allows neither.
         """
         folder = self.address.quarantine if put_aside else self.address.processed
+        failpoints.at("imap.mark.before")
         with _in_our_words(self.address):
             moved = self.folders[folder] and self._is_taken(lambda: self._move(uid, folder))
             return moved or self._is_taken(

@@ -315,6 +315,7 @@ class Cutting:
                     return
 
 
+@pytest.mark.row(36)
 @pytest.mark.parametrize("after", [0, 10, 100, 300])
 def test_a_line_that_is_cut_within_a_mail_loses_and_doubles_nothing(
     server: Dovecot, address: str, reading: Reading, after: int
@@ -348,6 +349,7 @@ def test_a_server_that_restarts_is_read_again(
     assert len(said(reading)) == 2
 
 
+@pytest.mark.row(36)
 def test_mails_that_are_numbered_anew_are_not_heard_anew(
     server: Dovecot, address: str, reading: Reading
 ) -> None:
@@ -379,6 +381,7 @@ def test_mails_that_are_numbered_anew_are_not_heard_anew(
     assert said(reading) == ["deploy backend 1", "deploy backend 2"]
 
 
+@pytest.mark.row(36)
 def test_the_same_mail_in_two_mailboxes_and_over_http_is_heard_once(
     server: Dovecot, address: str, reading: Reading
 ) -> None:

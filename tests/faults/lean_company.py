@@ -30,7 +30,10 @@ from deploybot.config import read_configuration, read_settings
 from deploybot.demo.sample_repository import create
 from deploybot.demo.workspace import Person, WorkspaceServer, WorkspaceSettings
 from deploybot.embedded import EmbeddedServer
+from deploybot.gathering import Gathering, sites
 from deploybot.inbox import Inbox
+from deploybot.invariants import World, check, violations
+from deploybot.models import templates
 from deploybot.ports import Clockwork
 from deploybot.queue import PREFIX
 from deploybot.redis_safety import client
@@ -226,6 +229,25 @@ class LeanCompany:
             bot_token=TOKEN,
             signing_secret="s" * 32,
             people=tuple(Person(id=f"U0{name.upper()}", name=name) for name in PEOPLE),
+        )
+
+    # -- judgement -------------------------------------------------------------------
+
+    def wrong(self) -> list[str]:
+        """Judge by every invariant; return what goes against one."""
+        gathering = Gathering(self.connection, self.key, templates.read().words)
+        return list(violations(check(gathering.threads(), self.world())))
+
+    def world(self) -> World:
+        """Return what stands beside the threads."""
+        return World(
+            now=now(),
+            places=sites(self.look.catalog, self.look, self.store),
+            people=self.people,
+            channels=("slack",),
+            mail_decides=frozenset(),
+            secrets=(TOKEN, "s" * 32, GITHUB_SECRET, *map(token_of, PEOPLE)),
+            sinks={"the workers' log": self.log()},
         )
 
     # -- processes -----------------------------------------------------------------

@@ -33,7 +33,7 @@ def _company(api: GitHubApi, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     assert text.count("github_actions") == 2
     keys = {"GITHUB_API_URL": api.url, "GITHUB_TOKEN": TOKEN}
     folder = tmp_path_factory.mktemp("elsewhere")
-    with LeanCompany(folder, armed=False, text=text, keys=keys) as running:
+    with LeanCompany(folder, text=text, keys=keys) as running:
         yield running
 
 
@@ -89,6 +89,7 @@ def test_workers_that_die_while_it_runs_elsewhere_lose_nothing(company, api):
     assert end.link == f"https://github.example/acme/shop/actions/runs/{asked.run.id}"
     assert len(api.of(asked.run.inputs["operation"])) == 1
     assert company.live("staging", "backend") == asked.run.inputs["sha"]
+    assert company.failing.visits().counts["lease.let_go.before"] > 0
 
 
 @pytest.mark.row(39)
@@ -148,4 +149,5 @@ def test_what_fails_elsewhere_is_told_with_its_step_its_log_and_its_page(company
     assert end.tail == ("compiling", "there is no such thing as a free deploy")
     assert end.link.endswith(f"/actions/runs/{asked.run.id}")
     assert api.violations == []
+    assert company.wrong() == []
     assert TOKEN not in company.log()

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from faults.matrix import in_full
 from faults.whole_company import WholeCompany
 from model_server import Reply, completion
 
@@ -47,7 +48,7 @@ def test_a_failing_slack_is_tried_again(company: WholeCompany, fault: str) -> No
 
 
 @pytest.mark.row(25)
-@pytest.mark.parametrize("error", ["channel_not_found", "token_revoked"])
+@pytest.mark.parametrize("error", ["channel_not_found", in_full("token_revoked")])
 def test_what_slack_refuses_for_good_is_told_by_mail_and_nobody_can_approve_it(
     company: WholeCompany, error: str
 ) -> None:
@@ -88,9 +89,11 @@ def test_a_message_that_slack_took_unsaid_is_not_posted_twice(company: WholeComp
     "reply",
     [
         pytest.param(Reply({}, status=500), id="500"),
-        pytest.param(Reply({}, status=429, headers={"Retry-After": "60"}), id="429"),
+        pytest.param(
+            Reply({}, status=429, headers={"Retry-After": "60"}), id="429", marks=pytest.mark.long
+        ),
         pytest.param(Reply(b"", hang=True), id="hangs"),
-        pytest.param(Reply(b"x" * 2_000_000), id="garbage"),
+        pytest.param(Reply(b"x" * 2_000_000), id="garbage", marks=pytest.mark.long),
     ],
 )
 def test_without_the_model_rules_choose_and_it_is_said_why(
@@ -113,7 +116,9 @@ def test_without_the_model_rules_choose_and_it_is_said_why(
     [
         pytest.param(completion("Sure! I have deployed it."), id="prose"),
         pytest.param(completion('{"step": {"intent": "deploy_ba', finish="length"), id="cut"),
-        pytest.param(completion(None, refusal="I cannot do that."), id="refusal"),
+        pytest.param(
+            completion(None, refusal="I cannot do that."), id="refusal", marks=pytest.mark.long
+        ),
         pytest.param(
             completion(json.dumps({"step": {"intent": "drop_table", "name": "x"}})), id="unknown"
         ),

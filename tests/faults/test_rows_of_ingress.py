@@ -1,6 +1,7 @@
 """Rows 1 to 5, 8 and 30 of the matrix: what comes in, and the wake-ups that follow it."""
 
 import pytest
+from faults.matrix import in_full
 from faults.whole_company import WholeCompany
 
 from deploybot.demo.hands import buttons_of
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.mark.row(1)
-@pytest.mark.parametrize("point", ["web.request.before", "store.append.before"])
+@pytest.mark.parametrize("point", ["store.append.before", in_full("web.request.before")])
 def test_killed_before_it_is_stored_slack_delivers_it_again_and_it_is_one_event(
     company: WholeCompany, point: str
 ) -> None:
@@ -36,7 +37,7 @@ def test_killed_before_it_is_stored_slack_delivers_it_again_and_it_is_one_event(
 
 
 @pytest.mark.row(2)
-@pytest.mark.parametrize("point", ["store.append.after", "web.answer.before"])
+@pytest.mark.parametrize("point", ["web.answer.before", in_full("store.append.after")])
 def test_killed_when_it_is_stored_the_second_delivery_is_known(
     company: WholeCompany, point: str
 ) -> None:

@@ -5,6 +5,7 @@ import signal
 
 import pytest
 from faults.lean_company import LEASE_SECONDS
+from faults.matrix import in_full
 from faults.whole_company import TOLD_WITHIN, WholeCompany
 
 from deploybot.events import (
@@ -92,7 +93,7 @@ def _is_not_known(company: WholeCompany, thread_id: str, effects: int) -> None:
 
 @pytest.mark.row(11)
 @pytest.mark.parametrize(
-    "point", ["target.step.after", "target.switch.before", "target.end.before"]
+    "point", ["target.step.after", "target.end.before", in_full("target.switch.before")]
 )
 def test_killed_in_the_middle_the_outcome_is_not_known_and_nothing_starts_there(
     company: WholeCompany, point: str
@@ -178,7 +179,7 @@ def test_a_worker_that_stalls_past_its_lease_can_do_nothing_more(company: WholeC
 
 
 @pytest.mark.row(16)
-@pytest.mark.parametrize("point", ["target.end.after", "store.release.before"])
+@pytest.mark.parametrize("point", ["target.end.after", in_full("store.release.before")])
 def test_killed_when_it_is_live_the_journal_tells_the_truth_and_people_hear_why(
     company: WholeCompany, point: str
 ) -> None:

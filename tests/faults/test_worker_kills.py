@@ -112,6 +112,7 @@ def test_killed_at_any_instant_a_deploy_ends_honestly_and_never_runs_again(
         assert company.running() == []
         assert _effects(company.folder) <= company.begun().total()
 
+    assert company.wrong() == []
     assert killed > KILLS / 2
     assert seen["deploy_outcome_unknown"] > 0, seen
 

@@ -75,6 +75,7 @@ class ToldStory:
             kinds = [event.kind for event in thread.events]
             if not isinstance(thread.events[-1], Finished):
                 found.append(f"{thread.id} does not end: {kinds}")
+        found += company.wrong()
         tested = {
             e.environment for t in self.threads() for e in t.events if isinstance(e, TestsPassed)
         }

@@ -7,6 +7,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Self
@@ -16,9 +17,7 @@ from faults.lean_company import (
     GITHUB_SECRET,
     LEASE_SECONDS,
     PEOPLE,
-    TOKEN,
     LeanCompany,
-    now,
     token_of,
 )
 from model_server import Reply, seed, serving
@@ -39,11 +38,9 @@ from deploybot.events import (
     Event,
     SlackMessageReceived,
 )
-from deploybot.gathering import Gathering, sites
 from deploybot.inbound.slack_buttons import APPROVE
 from deploybot.inbox import Settling
-from deploybot.invariants import Ledger, World, check, violations
-from deploybot.models import templates
+from deploybot.invariants import Ledger, World
 from deploybot.queue import PREFIX, due_key
 from deploybot.thread import Status, Thread, thread_id_for
 
@@ -370,32 +367,21 @@ class WholeCompany(LeanCompany):
                 case _:
                     pass
 
-    def wrong(self) -> list[str]:
-        """Judge by every invariant; return what goes against one."""
-        words = templates.read().words
-        gathering = Gathering(self.connection, self.key, words)
-        verdicts = check(gathering.threads(), self.world())
-        return list(violations(verdicts))
-
     def world(self) -> World:
-        """Return what stands beside the threads."""
+        """Return what stands beside the threads, with what clients were answered and people can see."""
         shown: dict[str, dict[str, tuple[str, ...]]] = {}
         for name, messages in self.messages().items():
             thread, _, key = name.partition("/")
             if thread != "None":
                 shown.setdefault(thread, {})[key] = tuple(text_of(m) for m in messages)
-        return World(
-            now=now(),
-            places=sites(self.look.catalog, self.look, self.store),
-            people=self.people,
-            channels=("slack",),
+        lean = super().world()
+        return replace(
+            lean,
             told_within=timedelta(0),
             ledger=Ledger(accepted=frozenset(self.accepted())),
             shown=shown,
             bots=frozenset({BOT}),
-            mail_decides=frozenset(),
-            secrets=(TOKEN, "s" * 32, *map(token_of, PEOPLE)),
-            sinks={"the workers' log": self.log(), "the web process' log": self.web.log()},
+            sinks={**lean.sinks, "the web process' log": self.web.log()},
         )
 
     def accepted(self) -> Iterator[str]:
