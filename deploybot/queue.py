@@ -33,8 +33,8 @@ FUNCTIONS: Mapping[Job, str] = {job: f"workers.jobs.{job}" for job in QUEUES}
 TIMEOUTS: Mapping[Job, int] = {"advance": 900, "operate": 4 * 3600, "deliver": 300, "survey": 600}
 """Seconds after which a job is stuck beyond hope; every call inside has its own, shorter bound."""
 
-FLAG_SECONDS = 30
-"""How long a lost wake-up can keep others away when nobody sweeps."""
+FLAG_SECONDS = 3600
+"""How long a lost wake-up can keep others away when nobody sweeps; longer than any queue is."""
 FAILED_SECONDS = 24 * 3600
 SWEPT_AT_ONCE = 200
 PREFIX = "deploybot:"
@@ -153,13 +153,12 @@ class Queues:
             ),
         )
         enqueued = 0
-        nothing_waits = bool(found) and self.depths()[QUEUES[job]] == 0
         for found_id in found:
             thread_id = found_id.decode()
             sweep_ms = round(again_seconds * 1000)
             woken = self._wake(
                 keys=(due_key(job), flag_key(job, thread_id)),
-                args=(job, thread_id, *new_wake_up(), sweep_ms, int(nothing_waits)),
+                args=(job, thread_id, *new_wake_up(), sweep_ms),
             )
             enqueued += bool(woken)
         return enqueued

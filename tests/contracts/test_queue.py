@@ -266,6 +266,36 @@ def test_a_swept_thread_is_not_swept_again_before_its_time(early_store: RedisSto
     assert early_store.queues.sweep("deliver", again_seconds=10) == 0
 
 
+def test_however_long_a_wake_up_waits_the_clock_makes_no_second_one(
+    connection: redis.Redis, early_store: RedisStore
+) -> None:
+    """Else a queue that is long for half a minute only gets longer, and nobody has their turn."""
+    for number in range(5):
+        early_store.append(early_store.load(f"t{number}"), said())
+
+    woken = [early_store.queues.sweep("advance", again_seconds=0) for _ in range(10)]
+
+    assert sum(woken) == 0
+    assert connection.llen("rq:queue:threads") == 5
+    longest_queue = 15 * 60
+    assert connection.ttl(flag_key("advance", "t0")) > longest_queue
+
+
+def test_a_wake_up_that_was_lost_is_made_again_though_others_wait(
+    connection: redis.Redis, early_store: RedisStore, work: Work
+) -> None:
+    for number in range(3):
+        early_store.append(early_store.load(f"t{number}"), said())
+    lost = connection.get(flag_key("advance", "t1"))
+    connection.lrem("rq:queue:threads", 1, lost)
+
+    woken = early_store.queues.sweep("advance", again_seconds=10)
+    work("threads")
+
+    assert woken == 1
+    assert sorted(ended(connection, "advance")) == [b"t0", b"t1", b"t2"]
+
+
 def test_one_sweep_wakes_everything_that_was_lost(
     connection: redis.Redis, early_store: RedisStore
 ) -> None:
