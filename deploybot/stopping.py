@@ -84,7 +84,7 @@ def may_stop(request: ApprovalRequest, by: str, people: People) -> Refusal | Non
     if people.get(by) is None and not by.startswith(SERVICE):
         return Refusal(reason_code="unknown_person", text=UNKNOWN_PERSON)
     rule = request.rule
-    may = {*request.requesters, *rule.approvers}
+    may = {*request.requesters, *rule.everybody}
     if by in may or rule.anyone_may_stop or rule.asks_nobody:
         return None
     return Refusal(

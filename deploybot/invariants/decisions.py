@@ -103,7 +103,8 @@ def _suffices(request: ApprovalRequest, grants: Sequence[ApprovalGranted]) -> bo
     rule = request.rule
     if rule.automatic:
         return any(grant.by == POLICY for grant in grants)
-    if rule.groups or rule.stand_ins or rule.escalation or rule.break_glass:
+    stood_in = any(grant.stands_for for grant in grants)
+    if rule.groups or rule.stand_ins or rule.escalation or rule.break_glass or stood_in:
         return is_met(request, tuple(map(Grant.of, grants)))
     people = {grant.by for grant in grants if grant.by in rule.approvers}
     if not rule.requester_may_approve:

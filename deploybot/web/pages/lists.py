@@ -7,7 +7,14 @@ from datetime import datetime
 import redis
 
 from deploybot.approvals import ApprovalRequest, may_answer, may_settle
-from deploybot.events import ApprovalGranted, ApprovalRequested, Escalated, Event, QuestionAsked
+from deploybot.events import (
+    ApprovalEscalated,
+    ApprovalGranted,
+    ApprovalRequested,
+    Escalated,
+    Event,
+    QuestionAsked,
+)
 from deploybot.ports import People, Person, Store
 from deploybot.thread import Status
 from deploybot.web.pages.cards import heading
@@ -102,7 +109,12 @@ def _wait(glance: Glance, store: Store, people: People, reader: Person) -> Wait 
         case ApprovalRequested(request=request):
             given = {e.by for e in events if _grants(e, request)}
             settles = glance.status == Status.OUTCOME_UNKNOWN
-            may = [p for p in people.known if _may(request, p.id, settles=settles)]
+            escalated = any(
+                isinstance(e, ApprovalEscalated) and e.request_id == request.id for e in events
+            )
+            may = [
+                p for p in people.known if _may(request, p.id, settles=settles, escalated=escalated)
+            ]
             return Wait(
                 id=glance.id,
                 title=title(glance.first),
@@ -140,6 +152,7 @@ def _grants(event: Event, request: ApprovalRequest) -> bool:
     return isinstance(event, ApprovalGranted) and event.request_id == request.id
 
 
-def _may(request: ApprovalRequest, person: str, *, settles: bool) -> bool:
-    refusal = may_settle(request, person) if settles else may_answer(request, person)
-    return refusal is None
+def _may(request: ApprovalRequest, person: str, *, settles: bool, escalated: bool) -> bool:
+    if settles:
+        return may_settle(request, person) is None
+    return may_answer(request, person, escalated=escalated) is None
