@@ -24,6 +24,7 @@ import redis
 
 from deploy.catalog import Catalog
 from deploy.free_ports import free_ports
+from deploy.journal import BY_HAND
 from deploy.look import Look
 from deploy.run import run
 from deploy.target import Order, Running
@@ -305,7 +306,7 @@ class Company:
         target = look.target(service, environment)
         plan = look.plan("deploy", service, tag.name, environment)
         order = Order(
-            approval_id=f"first-{environment}-{service}",
+            approval_id=f"{BY_HAND}first:{environment}:{service}",
             fence=1,
             digest="0" * 64,
             head="",
