@@ -131,6 +131,7 @@ def it_asks(album: Album, hands: Hands) -> None:
         question.get_by_role("button", name="Answer…").click()
         ann.get_by_label("Your answer").fill("at 18:00")
         album.take(ann, "question-dialog")
+        ann.get_by_role("dialog").get_by_role("button", name="Cancel").click()
 
 
 def asked(page: Page, hands: Hands, words: str) -> Locator:
