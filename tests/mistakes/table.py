@@ -122,8 +122,8 @@ MISTAKES = (
         (
             Change(
                 "deploybot/gate.py",
-                "        if is_met(as_ruled_now, grants, rights):\n",
-                "        if is_met(request, grants):\n",
+                "    if is_met(request, grants, rights):\n",
+                "    if grants:\n",
             ),
         ),
         (f"{OPERATE}test_whoever_lost_the_right_meanwhile_has_approved_nothing",),
@@ -295,5 +295,29 @@ MISTAKES = (
         ),
         ("tests/acceptance/test_countdown.py::test_a_roll_back_is_never_rolled_back",),
     ),
+    Mistake(
+        "the clock of the machine decides",
+        "What expires or starts is told by a clock that may be wrong.",
+        (
+            Change(
+                "deploybot/timekeeping.py",
+                "        return at + timedelta(seconds=self._monotonic() - then)\n",
+                "        return self._local() if at else at + timedelta(seconds=then)\n",
+            ),
+        ),
+        ("tests/unit/test_timekeeping.py::test_a_wrong_clock_does_not_change_the_time",),
+    ),
+    Mistake(
+        "a long queue only gets longer",
+        "The clock makes a wake-up again that waits already.",
+        (
+            Change(
+                "deploybot/store_scripts/wake.lua",
+                "  if flagged and not redis.call(",
+                "  if flagged or not redis.call(",
+            ),
+        ),
+        (f"{QUEUE}test_however_long_a_wake_up_waits_the_clock_makes_no_second_one",),
+    ),
 )
-"""Twelve that reliability is known to die of, and five of our own."""
+"""Twelve that reliability is known to die of, and some that this project could make, or has made."""
