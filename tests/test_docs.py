@@ -346,6 +346,27 @@ def test_slacks_permissions_are_those_of_the_manifest():
         assert f"`{event}`" in text
 
 
+# -- threats -----------------------------------------------------------------------
+
+THREATS = (ROOT / "docs/threats.md").read_text(encoding="utf-8")
+TRIED = sorted(set(re.findall(r"\[`(\w+)`\]\(\.\./(tests/[\w/]+\.py)\)", THREATS)))
+
+
+def test_every_threat_has_a_row_with_where_it_is_met_and_what_tries_it():
+    rows = [row.strip("| ").split(" | ") for row in THREATS.splitlines() if row.startswith("| T")]
+
+    assert [row[0] for row in rows] == [f"T{number}" for number in range(1, 28)]
+    for _, _, done, where, tests in rows:
+        assert len(done) > 30
+        assert all((ROOT / place).exists() for place in re.findall(r"`([\w/.]+)`", where)), where
+        assert "](../tests/" in tests
+
+
+@pytest.mark.parametrize(("name", "file"), TRIED, ids=[name for name, _ in TRIED])
+def test_what_is_done_against_a_threat_is_tried_by_a_test_that_runs(name, file):
+    test_a_promise_is_kept_by_a_test_that_runs(name, file)
+
+
 # -- bad inputs --------------------------------------------------------------------
 
 PLAYED = (ROOT / "tests/acceptance/test_bad_inputs.py").read_text(encoding="utf-8")
