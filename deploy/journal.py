@@ -27,6 +27,17 @@ BY_HAND = "by-hand:"
 """What the name of an order begins with that a person gave at a shell."""
 
 
+class _Hiding:
+    """What takes secrets out of a record before it is written; nothing, until somebody knows some."""
+
+    clean: Callable[[Record], Record] = staticmethod(lambda record: record)
+
+
+def keep_secret(clean: Callable[[Record], Record]) -> None:
+    """Let no journal that this process writes hold what `clean` takes out of a record."""
+    _Hiding.clean = staticmethod(clean)
+
+
 class Journal:
     """The records of one service in one environment, in a file at the target.
 
@@ -186,7 +197,7 @@ class Journal:
             os.ftruncate(file, whole)
             os.lseek(file, whole, os.SEEK_SET)
             failpoints.at("journal.write.before")
-            _write_all(file, record.model_dump_json().encode() + b"\n")
+            _write_all(file, _Hiding.clean(record).model_dump_json().encode() + b"\n")
             os.fsync(file)
             failpoints.at("journal.write.after")
         except OSError as error:

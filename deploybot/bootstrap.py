@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
+from deploy import journal
 from deploybot import logs, troubles
 from deploybot.agent import Agent
 from deploybot.alarming import shared_alarms
@@ -140,6 +141,7 @@ def build_bot(settings: Settings, configuration: Configuration) -> Bot:
     key = sealing_key(settings)
     redactor = Redactor([key.decode(), *secrets_in(settings), *secrets_in(configuration)])
     logs.keep_secret(redactor)
+    journal.keep_secret(redactor.fact)
     time = StoreTime(connection, now)
     clock = Clockwork(now=time, new_id=new_id)
     people = configuration.known_people()

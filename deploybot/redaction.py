@@ -200,6 +200,7 @@ def secrets_in(value: object) -> Iterator[str]:
         case SecretStr():
             yield value.get_secret_value()
             yield from _password(value.get_secret_value())
+            yield from _values(value.get_secret_value())
         case str():
             yield from _password(value)
         case BaseModel():
@@ -221,6 +222,13 @@ def secrets_in(value: object) -> Iterator[str]:
 def _tells(name: str) -> bool:
     small = name.casefold()
     return small.endswith("_key") or any(word in small for word in _WORDS)
+
+
+def _values(text: str) -> Iterator[str]:
+    """Yield what stands behind each name, in name=value pairs that commas separate."""
+    for pair in text.split(",") if "=" in text else ():
+        value = pair.partition("=")[2].strip()
+        yield from (value, unquote(value))
 
 
 def _password(address: str) -> Iterator[str]:

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -53,12 +53,16 @@ sys.addaudithook(note)
 """
 """Notes every connection that a process of the bot opens, before it is opened."""
 PEOPLE = ("ann", "ben", "eve")
-SLACK, GITHUB, EMAIL = "s" * 32, "g" * 32, "e" * 32
-KEY = "sk-canary-5b1e77a0c2d94f63"
+TAIL = "5b1e77a0c2d94f63"
+"""Ends every secret of the company: wherever it turns up, a secret has."""
+SLACK, GITHUB, EMAIL = (f"CANARY-{name}-{TAIL}" for name in ("slack", "github", "email"))
+KEY = f"sk-canary-{TAIL}"
 CHANNEL, BOT = "C0DEPLOYS", "deploybot@bot.example"
 MAIL_SERVER = "mx.bot.example"
 PATIENCE = 60.0
-SEAL = "k" * 40
+SEAL = f"CANARY-seal-of-threads-{TAIL}"
+SLACK_TOKEN = f"xoxb-CANARY-{TAIL}"
+GITHUB_TOKEN = f"ghp_canary_token_of_the_tests{TAIL}"
 
 
 @dataclass(frozen=True)
@@ -300,7 +304,7 @@ class Answering:
 
 def token_of(person: str) -> str:
     """Return the person's bearer token."""
-    return f"token-of-{person}-for-tests"
+    return f"CANARY-token-of-{person}-{TAIL}"
 
 
 def create_repository(folder: Path) -> Any:
@@ -314,8 +318,13 @@ def create_repository(folder: Path) -> Any:
 
 
 @contextmanager
-def open_company(folder: Path, text: str) -> Iterator[OpenCompany]:
-    """Run it for as long as the block lasts; `text` is the configuration, with {folder} in it."""
+def open_company(
+    folder: Path, text: str, more: Mapping[str, str] | None = None
+) -> Iterator[OpenCompany]:
+    """Run it for as long as the block lasts.
+
+    `text` is the configuration, with {folder} in it; `more` is added to what the processes see.
+    """
     (port,) = free_ports(1)
     url = f"http://127.0.0.1:{port}"
     answering = Answering()
@@ -359,15 +368,16 @@ def open_company(folder: Path, text: str) -> Iterator[OpenCompany]:
             "DEPLOYBOT_EMAIL_SECRET": EMAIL,
             "DEPLOYBOT_EMAIL_AUTHSERV_ID": MAIL_SERVER,
             "DEPLOYBOT_SMTP_URL": mailbox.smtp_url,
-            "SLACK_BOT_TOKEN": "xoxb-open-company",
+            "SLACK_BOT_TOKEN": SLACK_TOKEN,
             "SLACK_SIGNING_SECRET": SLACK,
             "SLACK_API_URL": f"{world.url}/api/",
             "GITHUB_WEBHOOK_SECRET": GITHUB,
-            "GITHUB_TOKEN": "ghp_canary_token_of_the_tests",
+            "GITHUB_TOKEN": GITHUB_TOKEN,
             "GITHUB_API_URL": github.url,
             "OPENAI_API_KEY": KEY,
             "OPENAI_BASE_URL": models.base_url,
             "OPENAI_MODEL": "m-1",
+            **(more or {}),
         }
         processes = [
             stack.enter_context(_process(folder, name, argv, environ))
@@ -405,7 +415,7 @@ def _workspace(bot_url: str, mailbox: Mailbox) -> WorkspaceSettings:
         Person(id=f"U0{who.upper()}", name=who, email=f"{who}@shop.example") for who in PEOPLE
     ]
     return WorkspaceSettings(
-        bot_token="xoxb-open-company",
+        bot_token=SLACK_TOKEN,
         signing_secret=SLACK,
         bot_url=bot_url,
         scopes=SCOPES,

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from slack_cards import request
 
+from deploy.secret import Secret
 from deploybot.events import ApiMessageReceived, ApprovalRequested, ReadReturned, TestsFailed
 from deploybot.redaction import LEAST_PART, REMOVED, Redactor, secrets_in
 
@@ -186,3 +187,9 @@ def test_variables_with_telling_names_and_passwords_in_addresses_are_known() -> 
 
     assert {"n" * 12, "k" * 12, "p%20w", "p w"} <= known
     assert "C.UTF-8" not in known
+
+
+def test_the_value_of_a_named_pair_is_known_without_its_name() -> None:
+    known = set(secrets_in(Secret("x-key=a-secret-of-traces,x-team=the%20other%20secret")))
+
+    assert {"a-secret-of-traces", "the%20other%20secret", "the other secret"} <= known
