@@ -253,6 +253,7 @@ def test_another_key_verifies_nothing(connection: redis.Redis, thread: Thread) -
         RedisStore(connection, key=b"x" * 32, now=lambda: NOON).load("t1")
 
 
+@pytest.mark.row(38)
 def test_an_event_of_a_newer_version_is_not_guessed_at(
     connection: redis.Redis, store: RedisStore, thread: Thread
 ) -> None:

@@ -13,8 +13,6 @@ from typing import Any
 import pytest
 
 TESTS = Path(__file__).parent.parent
-PENDING: frozenset[int] = frozenset({38})
-"""Rows whose tests are written elsewhere and have not come yet."""
 
 
 @dataclass(frozen=True)

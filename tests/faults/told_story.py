@@ -11,7 +11,7 @@ from deploybot.events import ApprovalDenied, BranchUpdated, Finished, TestsPasse
 from deploybot.inbox import Answer, Settling
 from deploybot.outbound.slack_fate import FINAL
 from deploybot.outbox import tellings
-from deploybot.telling import Card, Private
+from deploybot.telling import Card, Private, Yours
 from deploybot.thread import Status, Thread, thread_id_for
 
 NO = "can you deploy the backend first?"
@@ -155,7 +155,7 @@ class ToldStory:
         shown = self.company.messages()
         for thread in self.threads():
             for telling in tellings(thread):
-                if isinstance(telling, Private):
+                if isinstance(telling, Private | Yours):
                     continue
                 message = shown.get(f"{thread.id}/{telling.key}")
                 if message is None:

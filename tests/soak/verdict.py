@@ -20,7 +20,7 @@ from deploybot.outbound.email_letters import letters
 from deploybot.outbound.slack_fate import FINAL
 from deploybot.outbound.slack_text import escape
 from deploybot.outbox import tellings
-from deploybot.telling import Card, Private
+from deploybot.telling import Card, Private, Yours
 from deploybot.thread import Status, Thread
 
 RESTING = {
@@ -253,7 +253,7 @@ def untold(company: SoakCompany, kept: list[Thread]) -> list[str]:
         told = tellings(thread)
         for telling in told:
             name = f"{thread.id}/{telling.key}"
-            if isinstance(telling, Private):
+            if isinstance(telling, Private | Yours):
                 heard = telling.channel != "slack" or escape(telling.text) in whispers
             else:
                 heard = name in posts and (

@@ -120,6 +120,7 @@ def sent_to(post: Post, address: str) -> EmailMessage:
     return next(mail for mail in post.sink.mails if mail["To"] == address)
 
 
+@pytest.mark.row(37)
 def test_a_mail_that_came_back_is_told_in_the_thread_and_no_more_go_there(post: Post) -> None:
     assert post.delivers() == [MIA]
 
