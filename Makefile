@@ -71,7 +71,7 @@ kills: setup ## kill workers at points of the seed story that are drawn anew; PO
 bench: setup ## measure, beside a minimal script, on this machine
 	$(BIN)/python -m pytest tests/benchmarks tests/unit -m benchmark -p no:xdist -s
 
-pictures: setup ## take the pictures of the README (needs chromium)
+pictures: setup ## take the pictures of the README and of docs (needs chromium)
 	$(BIN)/python tests/pictures.py docs/pictures
 
 .PHONY: sbom audit-pins

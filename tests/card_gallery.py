@@ -13,6 +13,7 @@ from typing import Any
 from browsing import Window, chromium
 from fakes import NOON, PEOPLE
 from playwright.sync_api import Browser, Page
+from png_palette import shrink
 from slack_cards import BEFORE, card, plan, request
 
 from deploy.locks import Hold
@@ -198,9 +199,9 @@ def for_the_docs(browser: Browser, folder: Path) -> None:
             with window.of("U0BEN", viewport={"width": 900, "height": 900}) as page:
                 page.evaluate("() => document.fonts.ready")
                 page.mouse.move(0, 0)
-                page.locator("#log article").last.screenshot(
-                    path=folder / f"{called}.png", animations="disabled"
-                )
+                path = folder / f"{called}.png"
+                page.locator("#log article").last.screenshot(path=path, animations="disabled")
+                shrink(path)
 
 
 def _workspace() -> WorkspaceServer:

@@ -14,6 +14,7 @@ from browsing import chromium
 from card_gallery import URL, request_of
 from fakes import NOON, PEOPLE
 from playwright.sync_api import Browser
+from png_palette import shrink
 from slack_cards import card, question
 
 from deploybot.events import EmailReceived
@@ -111,6 +112,7 @@ def _shoot(browser: Browser, html: str, path: Path, width: int, scheme: str) -> 
     page.set_content(html)
     page.screenshot(path=path, full_page=True, animations="disabled")
     context.close()
+    shrink(path)
     size = path.stat().st_size
     sys.stdout.write(f"{path} {size / 1000:.0f} kB\n")
     if size > LARGEST:

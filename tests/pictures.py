@@ -17,6 +17,7 @@ from browsing import Window, card_of, chromium, opening_of
 from card_gallery import for_the_docs
 from getting_started import ANN, Follower, words
 from playwright.sync_api import Browser, Locator, Page, expect
+from png_palette import shrink
 
 from deploybot.bootstrap import now
 from deploybot.demo.company import Company
@@ -27,7 +28,7 @@ DESK = {"viewport": {"width": 1200, "height": 820}}
 WIDE = {"viewport": {"width": 1240, "height": 820}}
 PHONE = {"viewport": {"width": 375, "height": 744}, "device_scale_factor": 2, "has_touch": True}
 TALL = {"viewport": {"width": 1100, "height": 1260}}
-LARGEST = 200_000
+LARGEST = 150_000
 """Bytes a picture may have: the README shows all of them at once."""
 WORDS = "can you deploy the backend first?"
 
@@ -81,7 +82,8 @@ def alone(folder: Path, message: Locator, name: str) -> None:
 
 
 def weighed(path: Path) -> None:
-    """Say how large a picture is, and refuse one that is too large."""
+    """Make a picture smaller, say how large it is, and refuse one that is too large."""
+    shrink(path)
     size = path.stat().st_size
     sys.stdout.write(f"{path} {size / 1000:.0f} kB\n")
     if size > LARGEST:
