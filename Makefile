@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup demo story test faults long quick check lint types arch fix fuzz flood soak mistakes kills bench pictures clean
+.PHONY: help setup demo story test faults long quick check lint types arch fix fuzz flood soak mistakes kills golden bench pictures clean
 
 help: ## list these commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -32,6 +32,9 @@ quick: setup ## the tests that need no processes, in seconds
 	$(BIN)/pytest -q tests/tutorial tests/unit tests/properties
 
 check: lint types arch test ## what CI runs, in its order
+
+golden: setup ## record threads of kinds that have no golden one yet
+	$(BIN)/python tests/golden/record.py
 
 lint: setup ## style, and what must not be written
 	$(BIN)/ruff check

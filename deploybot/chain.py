@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from deploybot.errors import OperatorError, TamperedError
+from deploybot.errors import TamperedError, UnknownEventError
 from deploybot.events import EVENT, Event
 from deploybot.thread import Thread
 
@@ -33,7 +33,7 @@ def seal(key: bytes, thread: Thread, events: Iterable[Event]) -> tuple[Entry, ..
 def verify(key: bytes, thread: Thread, entries: Iterable[Entry]) -> Thread:
     """Return the thread continued by entries that were stored behind it.
 
-    Raises TamperedError when an entry is not the one that was sealed there, OperatorError when it
+    Raises TamperedError when an entry is not the one that was sealed there, UnknownEventError when it
     is genuine but unknown to this version.
     """
     found = tuple(opened(key, thread.id, entries, after=len(thread.events), head=thread.head))
@@ -57,7 +57,7 @@ def opened(
         try:
             yield EVENT.validate_json(entry.body), previous
         except ValidationError as error:
-            raise OperatorError(
+            raise UnknownEventError(
                 f"Event {number} of thread {thread_id} is of a kind that this version does not "
                 "know. Nothing was done. Run the version that wrote it, or a newer one.",
             ) from error

@@ -19,6 +19,7 @@ DeploybotError
     ├── TakenError           another worker is at this already
     ├── DeliveryError        a channel did not take a message
     ├── TamperedError        a stored thread does not verify
+    ├── UnknownEventError    a newer version wrote to the thread, and this one cannot read it
     └── ConfigError          a setting is missing or wrong
 """
 
@@ -140,6 +141,10 @@ class NoSuchReaderError(DeliveryError):
 
 class KeyLookupError(OperatorError):
     """No name server said which key a domain signs its mails with; the sentence is for its sender."""
+
+
+class UnknownEventError(OperatorError):
+    """A stored event is genuine and of a kind that this version does not know: it must not guess."""
 
 
 class TamperedError(OperatorError):

@@ -16,6 +16,7 @@ from deploybot.errors import (
     StoreUnavailableError,
     TakenError,
     TamperedError,
+    UnknownEventError,
 )
 from deploybot.homes import HOMES
 from deploybot.lines import leave_all
@@ -99,6 +100,9 @@ def _run(job: Job, thread_id: str, work: Callable[[], object]) -> None:
             work()
         except (OperatorError, IllegalEventError) as error:
             _log(job, error)
+            if isinstance(error, UnknownEventError):
+                # Touched by nothing here: a newer worker goes on from it.
+                bot().alarms.say(f"unknown:{thread_id}", f"A worker stopped on a thread. {error}")
             if isinstance(error, TamperedError):
                 leave_all(bot().store, thread_id, bot().deployer.catalog)
             watch.meter.observe(JOB_ERRORS, job, type(error).__name__)
@@ -120,7 +124,7 @@ def _log(job: Job, error: OperatorError | IllegalEventError) -> None:
             logger.debug("another worker is at it", extra=about)
         case StoreUnavailableError():
             logger.warning("could not go on now; the clock tries again", extra=about)
-        case TamperedError() | IllegalEventError():
+        case TamperedError() | UnknownEventError() | IllegalEventError():
             text = "stopped on this thread; a person must look"
             logger.error(text, exc_info=error, extra={"action": job})
         case _:
