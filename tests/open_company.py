@@ -59,7 +59,7 @@ SLACK, GITHUB, EMAIL = (f"CANARY-{name}-{TAIL}" for name in ("slack", "github", 
 KEY = f"sk-canary-{TAIL}"
 CHANNEL, BOT = "C0DEPLOYS", "deploybot@bot.example"
 MAIL_SERVER = "mx.bot.example"
-PATIENCE = 60.0
+PATIENCE = 120.0
 SEAL = f"CANARY-seal-of-threads-{TAIL}"
 SLACK_TOKEN = f"xoxb-CANARY-{TAIL}"
 GITHUB_TOKEN = f"ghp_canary_token_of_the_tests{TAIL}"
@@ -387,7 +387,7 @@ def open_company(
             folder, url, redis_url, mailbox.smtp_url, world, github, models, answering, processes
         )
         stack.callback(company.connection.close)
-        company.until(lambda: answers(f"{url}/readyz"), "everything is ready")
+        company.until(lambda: answers(f"{url}/readyz?only=store"), "it answers")
         yield company
 
 
