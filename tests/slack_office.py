@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from fakes import PEOPLE, FakeClock, catalog
@@ -46,6 +46,8 @@ class Office:
         self.tell()
 
     def tell(self) -> None:
+        """Tell people in Slack what they have not been told; what changes by the second has had its time."""
+        self.story.clock.time += timedelta(seconds=2)
         channel = SlackChannel(
             client=slack_client(TOKEN, f"{self.server.url}/api/"),
             channel="C0DEPLOYS",
