@@ -514,7 +514,7 @@ def many_parts() -> bytes:
     "raw",
     [
         pytest.param(many_parts, id="5000 parts"),
-        pytest.param(lambda: raw_mail("x" * 2_000_000), id="2 MB"),
+        pytest.param(lambda: raw_mail("x" * 6_000_000), id="6 MB"),
     ],
 )
 def test_22_mail_that_cannot_be_read_safely(company: OpenCompany, raw: Any) -> None:
