@@ -39,7 +39,7 @@ from deploybot.manifest import EVENTS, SCOPES
 from deploybot.outbound.slack import SlackChannel
 from deploybot.outbound.slack_calls import Pacing
 from deploybot.thread import Thread
-from deploybot.web import slack_desk
+from deploybot.web import slack_opening
 
 CHANNEL = "C0DEPLOYS"
 BOT = "deploybot@bot.example"
@@ -243,7 +243,7 @@ def everywhere(redis: str, folder: Path, table: Catalog | None = None) -> Iterat
     urls: dict[str, str] = {}
     with ExitStack() as stack:
         unhurried = pytest.MonkeyPatch()
-        unhurried.setattr(slack_desk, "DIALOG_SECONDS", PATIENCE)
+        unhurried.setattr(slack_opening, "DIALOG_SECONDS", PATIENCE)
         stack.callback(unhurried.undo)
         listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
         bot_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
