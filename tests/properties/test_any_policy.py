@@ -71,8 +71,14 @@ def seats(policy: Policy, who: str, *, late: bool) -> list[tuple[str, frozenset[
 def policies(draw: st.DrawFn) -> Policy:
     away = draw(st.dictionaries(st.sampled_from(WHO), st.sampled_from(WHO), max_size=2))
     one_from_each = draw(groups) if draw(st.booleans()) else set()
+    named = draw(people)
+    if draw(st.booleans()):  # enough by name, and strangers to answer for some of them
+        named, away = (
+            {"a", "b", "c"},
+            draw(st.dictionaries(st.sampled_from("ab"), st.sampled_from("ef"))),
+        )
     return Policy(
-        named=draw(people),
+        named=named,
         open_to=draw(groups),
         quorum=draw(st.integers(1, 3)),
         one_from_each=sorted(one_from_each),
