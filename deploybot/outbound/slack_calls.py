@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from http.client import HTTPException
-from typing import Any, Protocol
+from typing import Any, Never, Protocol
 from urllib.parse import urlsplit
 from urllib.request import (
     HTTPRedirectHandler,
@@ -88,6 +88,10 @@ class _NoRedirects(HTTPRedirectHandler):
 
 class _Client(WebClient):
     """Slack's own client, which would follow a redirect with the token and take what is there for Slack."""
+
+    def __reduce_ex__(self, protocol: object) -> Never:
+        """Refuse to be pickled: the token would be in it."""
+        raise TypeError("a client of Slack is not pickled: make one where it is needed")
 
     def _perform_urllib_http_request_internal(self, url: str, req: Request) -> dict[str, Any]:
         proxies = {"http": self.proxy, "https": self.proxy} if self.proxy else {}
