@@ -107,7 +107,7 @@ BAD_INPUTS = (
         "who asked, in the thread",
         "The name '--upload-pack=touch${IFS}x' is refused: it starts with '-'. Nothing was "
         "deployed; rename the tag or branch, or give the commit.",
-        "the words, the refusal, and the question",
+        "the words, and the question",
     ),
     BadInput(
         10,

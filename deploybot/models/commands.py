@@ -6,6 +6,8 @@ less plain is left to a model, or to the `offline` planner.
 
 import re
 
+from deploy.errors import RefusedError
+from deploy.refs import checked_name
 from deploybot.events import (
     Answered,
     AnswerRefused,
@@ -21,8 +23,8 @@ from deploybot.events import (
     SlackMessageReceived,
     StepChosen,
 )
-from deploybot.models.offline import deciding, names, words
-from deploybot.next_step import Deploy, DoneForNow, NextStep, Read, RollBack
+from deploybot.models.offline import asking, deciding, names, words
+from deploybot.next_step import Deploy, DoneForNow, NextStep, Read, RequestHumanInput, RollBack
 from deploybot.ports import Choice, Prompt
 
 NAME = "command"
@@ -87,17 +89,18 @@ def command(text: str, services: tuple[str, ...], environments: tuple[str, ...])
 
 def _of_no_name(
     text: str, services: tuple[str, ...], environments: tuple[str, ...]
-) -> Deploy | None:
-    """Return the step whose ref can be no name, to the letter: what it says is refused, not guessed at."""
+) -> RequestHumanInput | None:
+    """Return the question after a ref that can be no name: why it is refused, and which instead."""
     match = _DEPLOY.fullmatch(text.strip())
-    if match is None:
+    if match is None or not _NO_NAME.search(match[2]):
         return None
-    service, ref, where, at = match.groups()
-    environment = names.environment(where, environments)
-    if service in services and environment and _NO_NAME.search(ref):
-        return Deploy(
-            service=service, ref=ref[:200], environment=environment, reason=_REASON, at=at
-        )
+    service, ref, where, _ = match.groups()
+    if service not in services or not names.environment(where, environments):
+        return None
+    try:
+        checked_name(ref)
+    except RefusedError as error:
+        return asking.which_ref(ref, str(error), None)
     return None
 
 

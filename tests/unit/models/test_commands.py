@@ -1,8 +1,6 @@
 import pytest
 from planning import COMMITS, ENVIRONMENTS, LIVE, SERVICES, TAGS, Play
 
-from deploy.errors import RefusedError
-from deploy.refs import checked_name
 from deploybot.models.commands import PlainCommands, command
 from deploybot.next_step import (
     CheckDeployments,
@@ -11,6 +9,7 @@ from deploybot.next_step import (
     ListGitCommits,
     ListGitTags,
     NextStep,
+    RequestHumanInput,
     RollBack,
 )
 
@@ -76,12 +75,12 @@ def test_anything_less_plain_is_left_to_a_model(text: str) -> None:
 
 
 @pytest.mark.parametrize("ref", ["-x", "--upload-pack=touch${IFS}x", "v1;id", "v1$(id)", "<b>"])
-def test_a_name_that_can_be_none_is_taken_to_the_letter_for_code_to_refuse(ref: str) -> None:
+def test_a_name_that_can_be_none_is_refused_and_asked_about_and_reaches_no_deploy(ref: str) -> None:
     step = command(f"deploy backend {ref} to staging", SERVICES, ENVIRONMENTS)
 
-    assert step == Deploy(service="backend", ref=ref, environment="staging", reason=WHY)
-    with pytest.raises(RefusedError, match=r"is refused: .* Nothing was deployed"):
-        checked_name(ref)
+    assert isinstance(step, RequestHumanInput)
+    assert "is refused: " in step.context
+    assert "Nothing was deployed" in step.context
 
 
 @pytest.mark.parametrize("ref", ["that,", "please!", "everything,"])
