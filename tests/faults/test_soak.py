@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 def test_whatever_dies_while_people_work_nothing_is_lost_doubled_or_untold(tmp_path: Path) -> None:
     seed = int(os.environ.get("DEPLOYBOT_TESTS_SEED", "1"))  # noqa: TID251 - the run's own draw
-    soak = Soak(tmp_path, seed, kills_per_second=1.5)
+    soak = Soak(tmp_path, seed, kills_per_second=1.5, quiet_within=300)
 
     verdict = soak.play(SECONDS)
 

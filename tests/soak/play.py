@@ -20,12 +20,19 @@ class Soak:
     """Plays people against the monkey in a folder."""
 
     def __init__(
-        self, folder: Path, seed: int, kills_per_second: float, *, pause: float = 2.0
+        self,
+        folder: Path,
+        seed: int,
+        kills_per_second: float,
+        *,
+        pause: float = 2.0,
+        quiet_within: float = QUIET_WITHIN,
     ) -> None:
         self._folder = folder
         self._seed = seed
         self._rate = kills_per_second
         self._pause = pause
+        self._quiet_within = quiet_within
         self.quiet_after = 0.0
         self.log = ""
 
@@ -66,7 +73,7 @@ class Soak:
             return not busy and not untold(company, list(threads(company)))
 
         try:
-            company.until(at_rest, "everything comes to rest and is told", QUIET_WITHIN)
+            company.until(at_rest, "everything comes to rest and is told", self._quiet_within)
         except (AssertionError, StoreUnavailableError) as error:
             verdict = judged(company, self.crowd.ledger)
             verdict.wrong.append(str(error))

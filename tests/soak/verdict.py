@@ -22,6 +22,7 @@ from deploybot.outbound.slack_text import escape
 from deploybot.outbox import tellings
 from deploybot.telling import Card, Private, Yours
 from deploybot.thread import Status, Thread
+from deploybot.yours import told_to
 
 RESTING = {
     Status.DONE,
@@ -253,7 +254,9 @@ def untold(company: SoakCompany, kept: list[Thread]) -> list[str]:
         told = tellings(thread)
         for telling in told:
             name = f"{thread.id}/{telling.key}"
-            if isinstance(telling, Private | Yours):
+            if isinstance(telling, Yours) and not any(told_to(telling, company.people)):
+                continue  # it is for authors who want to hear, and none does
+            if isinstance(telling, Private):
                 heard = telling.channel != "slack" or escape(telling.text) in whispers
             else:
                 heard = name in posts and (
