@@ -15,6 +15,11 @@ CLOSED = Refusal(
     reason_code="account_closed",
     text="That Slack account was deactivated, so it may not answer, and nothing changed.",
 )
+LEFT = Refusal(
+    reason_code="account_closed",
+    text="Your Slack account was deactivated, so you may not answer here either, and nothing "
+    "changed. If you have not left, ask whoever looks after Slack.",
+)
 FOREIGN = Refusal(
     reason_code="account_foreign",
     text="Your Slack account belongs to another workspace than this one, so you may ask and may not "

@@ -17,7 +17,7 @@ from typing import Any
 from slack_sdk import WebClient
 
 from deploy.approval_tables import GroupTable
-from deploybot.accounts import NO_ACCOUNT, UNLINKED, Account, refusal_of, vouches_for
+from deploybot.accounts import LEFT, NO_ACCOUNT, UNLINKED, Account, refusal_of, vouches_for
 from deploybot.approvals import Refusal
 from deploybot.config import Configuration, Settings
 from deploybot.errors import DeliveryError, LookupFailedError
@@ -89,10 +89,10 @@ class SlackDirectory:
         return named | found
 
     def refusal(self, person: str, channel: str) -> Refusal | None:
-        """Return why the account that answers in Slack may not; other channels have no account."""
-        if channel != "slack":
-            return None
+        """Return why the account that answers may not; over other channels, whether it is closed."""
         known = self._people.get(person)
+        if channel != "slack":
+            return self._left(known)
         if known is None:
             user = person.removeprefix("slack:")
             account = self._account(user) if user != person else None
@@ -103,6 +103,17 @@ class SlackDirectory:
             if account is None:
                 return UNLINKED
         return refusal_of(account, self._home) if account is not None else NO_ACCOUNT
+
+    def _left(self, person: Person | None) -> Refusal | None:
+        """Return that the person has left, if Slack says so now: other channels do without Slack."""
+        if person is None or not person.slack:
+            return None
+        try:
+            with within(CLICK_SECONDS):
+                account = self._account(person.slack)
+        except LookupFailedError:
+            return None
+        return LEFT if account is not None and account.closed else None
 
     def people_for(self, user: str) -> People:
         """Return the people, with this Slack user among them if their verified address says who it is.

@@ -302,7 +302,24 @@ def test_what_was_looked_up_serves_for_a_minute_and_no_longer() -> None:
         assert len(office.server.ledger.entries(method="users.info")) == 2
 
 
-def test_other_channels_ask_nothing_of_slack() -> None:
+def test_over_other_channels_a_guest_is_who_the_configuration_says() -> None:
     with company(people=people(ben={"is_restricted": True})) as office:
         assert office.story.approves(by="ben").accepted
-        assert office.server.ledger.entries(method="users.info") == []
+
+
+def test_whoever_was_deactivated_approves_over_no_channel() -> None:
+    with company(people=people(ben={"deleted": True})) as office:
+        receipt = office.story.approves(by="ben")
+        office.works()
+
+        assert not receipt.accepted
+        assert receipt.reason_code == "account_closed"
+        assert "nothing changed" in receipt.text
+        assert office.story.deployer.ran == []
+
+
+def test_other_channels_do_without_a_slack_that_is_down() -> None:
+    with company(people=people(ben={"deleted": True})) as office:
+        office.server.faults.add(Fault(method="users.info", kind="status"))
+
+        assert office.story.approves(by="ben").accepted
