@@ -92,11 +92,12 @@ class Office:
 
 @contextmanager
 def opened(
-    *, table: Catalog | None = None, asks_slack: bool = False, **settings: Any
+    *, table: Catalog | None = None, asks_slack: bool = False, patience: float = 2, **settings: Any
 ) -> Iterator[Office]:
     """Open the office; whoever listens to it is to be started by the caller.
 
-    With `asks_slack`, it is looked up in Slack who may answer.
+    With `asks_slack`, it is looked up in Slack who may answer. `patience` is how many seconds the
+    workspace has to open a dialog.
     """
     given = {
         "bot_token": TOKEN,
@@ -113,7 +114,7 @@ def opened(
     clock.time = datetime.now(UTC)  # noqa: TID251 - tests have no bootstrap
     table = table or catalog()
     with WorkspaceServer(WorkspaceSettings.model_validate(given | settings)) as server:
-        client = slack_client(TOKEN, f"{server.url}/api/", timeout=2)
+        client = slack_client(TOKEN, f"{server.url}/api/", timeout=patience)
         directory = None
         if asks_slack:
             directory = SlackDirectory(client, people=PEOPLE, groups=table.groups)

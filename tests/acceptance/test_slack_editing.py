@@ -24,7 +24,8 @@ BOTH = DeployTogether(
 
 @pytest.fixture
 def office() -> Iterator[Office]:
-    with opened(table=catalog(verified_in=None)) as office, served(bot(office.desk)) as url:
+    slow = {"patience": 60, "delivery_timeout": 60.0, "trigger_seconds": 120.0}  # a busy machine
+    with opened(table=catalog(verified_in=None), **slow) as office, served(bot(office.desk)) as url:
         office.server.bot_url = url
         yield office
 
