@@ -392,7 +392,16 @@ def test_escape_sequences_of_others_are_shown_and_not_obeyed(company):
 # -- on the bot's own host -----------------------------------------------------------
 
 
-def test_an_audit_of_everything_holds_and_exports_who_approved_what(company):
+def test_an_audit_of_everything_holds_and_exports_who_approved_what(tmp_path):
+    with open_company(tmp_path) as company:
+        _, thread = asked(company, "eve", "deploy backend main to production")
+        company.does("ben", "approve", thread, "--yes", "--follow")
+        asked(company, "ann", "what's live?")
+
+        _audited(company)
+
+
+def _audited(company: Company) -> None:
     verified = company.run("audit", "--json")
     exported = company.run("audit", "--format", "jsonl", "--environment", "production")
     report = company.run("audit", "--format", "markdown", "--service", "backend")
@@ -400,7 +409,7 @@ def test_an_audit_of_everything_holds_and_exports_who_approved_what(company):
     assert verified.returncode == 0, verified.stderr
     told = json.loads(verified.stdout)
     assert told["bad"] == []
-    assert told["threads"] > 5
+    assert told["threads"] >= 2
     changes = [json.loads(line) for line in exported.stdout.splitlines()]
     live = [change for change in changes if change["how"] == "live"]
     assert live
