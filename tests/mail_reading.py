@@ -61,4 +61,6 @@ class Reading:
     def waits_for_looks(self, more: int = 2) -> None:
         """Wait until the mailbox was looked at anew."""
         wanted = self.looks + more
-        wait_until(lambda: self.looks >= wanted, seconds=60)
+        wait_until(
+            lambda: self.looks >= wanted, seconds=150
+        )  # a quiet one is renewed once a minute

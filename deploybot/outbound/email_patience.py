@@ -35,6 +35,7 @@ def put_off(noted: str | None, error: DeliveryError, now: datetime) -> Late | No
     tries, since = int(before.get("tries", 0)), str(before.get("since") or now.isoformat())
     if now - datetime.fromisoformat(since) > GIVES_UP:
         return None
-    seconds = min(RETRY * float(2 ** min(tries, 10)), LONGEST.total_seconds())
+    waited = (now - datetime.fromisoformat(since)).total_seconds()
+    seconds = min(max(RETRY, waited), LONGEST.total_seconds())  # twice as long, whoever woke it
     kept = {"tries": tries + 1, "since": since}
     return Late(json.dumps(kept), DeliveryError(str(error), retry_after=seconds))

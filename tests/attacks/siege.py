@@ -40,13 +40,14 @@ from deploybot.next_step import Deploy, RequestHumanInput
 from deploybot.operate import Operator
 from deploybot.outbound.email_letters import letters
 from deploybot.outbound.email_rendering import message
-from deploybot.outbound.slack_blocks import Drawing, Look, draw
+from deploybot.outbound.slack_blocks import Drawing, Look, draw, personal
 from deploybot.outbox import tellings
 from deploybot.ports import NOBODY, Asking, Prompt
 from deploybot.prompting import DEFAULT, build
 from deploybot.redaction import Redactor, secrets_in
-from deploybot.telling import Private
+from deploybot.telling import Private, Yours
 from deploybot.thread import Thread
+from deploybot.yours import told_to
 
 ATTACKS: list[dict[str, Any]] = yaml.safe_load(
     (Path(__file__).parent / "attacks.yaml").read_text(encoding="utf-8")
@@ -390,7 +391,9 @@ class Siege(Story):
         """Return all that Slack is shown of a thread."""
         shown = []
         for telling in tellings(thread):
-            if not isinstance(telling, Private):
+            if isinstance(telling, Yours):
+                shown += [personal(told, PAGE) for told in told_to(telling, PEOPLE)]
+            elif not isinstance(telling, Private):
                 steps = self.store.progress(getattr(telling, "operation", "") or "none")
                 shown.append(draw(telling, Look(PEOPLE, thread.id, PAGE, steps)))
         return shown

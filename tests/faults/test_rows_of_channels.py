@@ -67,7 +67,7 @@ def test_what_slack_refuses_for_good_is_told_by_mail_and_nobody_can_approve_it(
     assert f"{thread_id}/card:{request.id}" not in shown
     assert company.of(thread_id, DeployStarted) == []
     company.connection.zadd(due_key("deliver"), {thread_id: 0})
-    company.card_of(request)
+    company.card_of(request, patience=150.0)
 
 
 @pytest.mark.row(26)

@@ -16,6 +16,7 @@ from faults.lean_company import (
     CHANNEL,
     GITHUB_SECRET,
     LEASE_SECONDS,
+    PATIENCE,
     PEOPLE,
     LeanCompany,
     token_of,
@@ -201,10 +202,10 @@ class WholeCompany(LeanCompany):
         thread = self.thread(thread_id)
         return thread.standing.request if thread.status is Status.AWAITING_APPROVAL else None
 
-    def card_of(self, request: ApprovalRequest) -> dict[str, Any]:
+    def card_of(self, request: ApprovalRequest, patience: float = PATIENCE) -> dict[str, Any]:
         """Return a request's card, once it stands in the channel."""
         name = f"{request.thread}/card:{request.id}"
-        self.until(lambda: name in self.messages(), "the card is shown")
+        self.until(lambda: name in self.messages(), "the card is shown", patience)
         return self.messages()[name][0]
 
     def approved(self, service: str = "backend") -> str:
