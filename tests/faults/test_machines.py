@@ -135,11 +135,11 @@ def test_what_a_promoted_replica_lacks_is_noticed_and_waits_for_a_person(tmp_pat
         promote(replica)
         address.lead_to(replica.port)
 
-        fleet.until(lambda: "has lost what it had acknowledged" in fleet.said(), "an alarm")
-        assert fleet.kinds(lost) == []
         begun = fleet.begun()
         asked = fleet.asks(machine, "deploy backend v1.2.0 to production", key="while-held")
         fleet.until(lambda: {"step_failed", "lined_up"} & {*fleet.kinds(asked)}, "it must wait")
+        fleet.until(lambda: "has lost what it had acknowledged" in fleet.said(), "an alarm")
+        assert fleet.kinds(lost) == []
         assert fleet.begun() == begun
         freed = fleet.asks(machine, "unlock production", by="ann", key="free-it")
         fleet.until(lambda: "hold_released" in fleet.kinds(freed), "an approver frees it")
