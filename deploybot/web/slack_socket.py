@@ -102,7 +102,8 @@ class _Client(SocketModeClient):
         if session is not None and session.sock is not None:
             with suppress(OSError):
                 session.sock.shutdown(socket.SHUT_RDWR)  # whoever waits for more is woken
-        self.close()
+        with suppress(AttributeError):  # the session may close its socket at the same moment
+            self.close()
 
 
 class SlackSocket:
