@@ -93,6 +93,14 @@ class _Client(SocketModeClient):
             self.why = f"{type(error).__name__}."
         return None
 
+    def disconnect(self) -> None:
+        """Close the connection, though whoever reads it may do so at this very moment."""
+        try:
+            super().disconnect()
+        except AttributeError:  # the library looks whether there is a socket before it may
+            if self.current_session is not None and self.current_session.sock is not None:
+                raise
+
     def finish(self) -> None:
         """Acknowledge what was received and is stored, then close."""
         self.closed = True
@@ -102,8 +110,7 @@ class _Client(SocketModeClient):
         if session is not None and session.sock is not None:
             with suppress(OSError):
                 session.sock.shutdown(socket.SHUT_RDWR)  # whoever waits for more is woken
-        with suppress(AttributeError):  # the session may close its socket at the same moment
-            self.close()
+        self.close()
 
 
 class SlackSocket:

@@ -1,6 +1,7 @@
 """Slack without an address of our own: over a real connection, cut and doubled, all is heard once."""
 
 import logging
+import socket
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -8,8 +9,10 @@ from typing import Any
 
 import pytest
 from redis_server import wait_until
-from slack_bot import HOME
+from slack_bot import HOME, TOKEN
 from slack_office import DEPLOY, Office, opened
+from slack_sdk.socket_mode.builtin.connection import Connection
+from slack_sdk.socket_mode.interval_runner import IntervalRunner
 from socket_listener import APP_TOKEN, connected
 
 from deploybot.demo.workspace import actions, interactions
@@ -18,6 +21,8 @@ from deploybot.errors import StoreUnavailableError
 from deploybot.events import SlackMessageReceived
 from deploybot.memory import MemoryStore
 from deploybot.next_step import Deploy, DoneForNow
+from deploybot.web.slack_bolt import bolt_app
+from deploybot.web.slack_socket import SlackSocket
 
 FRONTEND = Deploy(service="frontend", ref="main", environment="production", reason="asked for")
 
@@ -200,6 +205,40 @@ def test_nonsense_is_left_unanswered_and_ends_no_connection(
         office.server.sockets.exchange("interaction", payload, 0, "", 0.5)
 
     assert {delivery["status"] for delivery in _says(office)["deliveries"]} == {200}
+
+
+class _ClosedMeanwhile:
+    """The lock of a session's socket, at which somebody else was quicker to close it."""
+
+    def __init__(self, session: Any) -> None:
+        self._session = session
+
+    def __enter__(self) -> None:
+        if self._session.sock is not None:
+            self._session.sock.close()
+            self._session.sock = None
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+def test_a_connection_that_ends_while_it_is_closed_leaves_nothing_running(unheard: Office) -> None:
+    client = SlackSocket(
+        bolt_app(unheard.desk, TOKEN), APP_TOKEN, f"{unheard.server.url}/api/"
+    )._client
+    client.current_session_runner.shutdown()  # nobody reads, so nobody else closes
+    wait_until(lambda: not client.current_session_runner.is_alive(), 30)
+    session = Connection("ws://127.0.0.1/", logging.getLogger("none"))
+    session.sock, other = socket.socketpair()
+    session.sock_receive_lock = _ClosedMeanwhile(session)  # type: ignore[assignment]
+    client.current_session = session
+    client.current_app_monitor = IntervalRunner(lambda: None, 0.05).start()
+
+    with other:
+        client.finish()
+
+    assert session.sock is None
+    wait_until(lambda: not client.current_app_monitor.is_alive(), 30)
 
 
 def test_listening_to_slack_leaves_our_own_log_as_it_is(office: Office) -> None:
