@@ -4,7 +4,8 @@ import random
 import shutil
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from faults.lean_company import now
 from faults.matrix import in_full
 from faults.whole_company import WholeCompany
 
+from deploybot.embedded import _program
 from deploybot.events import (
     ApprovalGranted,
     DeployOutcomeUnknown,
@@ -20,6 +22,7 @@ from deploybot.events import (
     DeploySucceeded,
 )
 from deploybot.inbound.slack_buttons import APPROVE
+from deploybot.redis_safety import client
 
 pytestmark = pytest.mark.slow
 
@@ -102,12 +105,53 @@ def test_a_store_that_lost_what_it_acknowledged_is_noticed_and_production_is_pau
 
 TAKES_NOTHING, ANSWERS = "The store takes nothing now", "The store answers again"
 OFF = "Nothing here goes by it"
-STATES = ("full", "wants a password", in_full("a replica"), in_full("without a disk"))
+STATES = ("full", "wants a password", "loading", in_full("a replica"), in_full("without a disk"))  # fmt: skip
+ONE_MORE = b"*2\r\n$4\r\nINCR\r\n$5\r\nread!\r\n"
+MANY = 300_000
+
+
+@contextmanager
+def _loading(company: WholeCompany) -> Iterator[None]:
+    """Kill the store, and have it read a long log slowly for as long as the block lasts."""
+    slowly = company.folder / "a-slow-server"
+    slowly.write_text(f'#!/bin/sh\nexec "{_program()}" "$@" --key-load-delay 100\n')
+    slowly.chmod(0o755)
+
+    def much_to_read() -> None:
+        (log,) = (company.folder / "redis/appendonlydir").glob("*.incr.aof")
+        with log.open("ab") as file:
+            file.write(ONE_MORE * MANY)
+
+    def is_loading() -> bool:
+        with suppress(redis.ConnectionError):
+            return bool(admin.info("persistence")["loading"])
+        return False
+
+    with (
+        closing(client(company.url)) as admin,
+        ThreadPoolExecutor(1) as beside,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setattr("deploybot.embedded._program", lambda: str(slowly))
+        is_back = beside.submit(company.restart_store, much_to_read)
+        company.until(is_loading, "the store reads its log")
+        try:
+            yield
+            assert is_loading(), "it has read everything too early"
+        finally:
+            admin.config_set("key-load-delay", 0)
+            is_back.result()
+            admin.delete("read!")
+            admin.bgrewriteaof()  # so that whoever restarts it need not read all that
 
 
 @contextmanager
 def _state(company: WholeCompany, state: str) -> Iterator[None]:
     """Bring the server into a state in which it takes no writes, and out of it again."""
+    if state == "loading":
+        with _loading(company):
+            yield
+        return
     admin = redis.Redis.from_url(company.url)
     dump = company.folder / "redis/dump.rdb"
     try:
