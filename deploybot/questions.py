@@ -37,6 +37,11 @@ def read_answer(question: QuestionAsked, text: str) -> str | None:
     return chosen and "\n".join(part for part in (chosen, rest.strip()) if part)
 
 
+def kept_of(question: QuestionAsked, said: str) -> str:
+    """Return what is kept of an answer: the words of the choice that it names, or what was said."""
+    return read_answer(question, said) or said
+
+
 def what_fits(question: QuestionAsked) -> str:
     """Say what may be answered."""
     choices = choices_of(question)

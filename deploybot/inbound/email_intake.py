@@ -205,7 +205,7 @@ class MailDesk:
             receipt = self.inbox.answer_question(
                 thread.id,
                 question.question_id,
-                read_answer(question, words) or words,
+                words,
                 by=letter.by,
                 delivery=letter.key,
                 channel="email",

@@ -31,6 +31,7 @@ from deploybot.events import (
 )
 from deploybot.inbox.said import Answer, Receipt, Reply, Settling, Word
 from deploybot.ports import Clockwork, Directory, Operation, People, Store
+from deploybot.questions import kept_of
 from deploybot.thread import Thread
 
 
@@ -158,7 +159,7 @@ class Judge:
             by=reply.by,
             delivery=reply.delivery,
             question_id=reply.question_id,
-            answer=reply.answer,
+            answer=kept_of(question, reply.answer),
         )
         return Word(answered, "Answered.")
 

@@ -10,19 +10,15 @@ from deploybot.answers import is_about_the_person
 from deploybot.editing import Edit
 from deploybot.errors import CallerError
 from deploybot.events import (
-    Answered,
     AnswerRefused,
     ApiMessageReceived,
-    ApprovalDenied,
-    ApprovalGranted,
-    DeployResolved,
-    EditRequested,
     Event,
     HandedOver,
 )
 from deploybot.inbox import Answer, Receipt, Settling
 from deploybot.next_step import Part
 from deploybot.thread import Thread, thread_id_for
+from deploybot.web import heard_again
 from deploybot.web.api_bodies import (
     Decision,
     Editing,
@@ -86,7 +82,7 @@ class Calls:
                 receipt = self._inbox.answer_question(
                     thread_id,
                     body.request,
-                    _words(body),
+                    heard_again.words_of(body),
                     by=call.caller.by,
                     delivery=call.delivery,
                     address=call.caller.by,
@@ -94,7 +90,9 @@ class Calls:
             else:
                 call.caller.require("decide")
                 receipt = self._inbox.answer(_answer(call, thread_id, body))
-            return self._told(call, thread_id, receipt, lambda heard: _was(heard, body))
+            return self._told(
+                call, thread_id, receipt, lambda heard: heard_again.was(thread, heard, body)
+            )
 
         return self._once(call, body, do)
 
@@ -104,7 +102,9 @@ class Calls:
         def do() -> JSONResponse:
             self._reading.known(thread_id)
             receipt = self._inbox.edit(_edit(call, thread_id, body))
-            return self._told(call, thread_id, receipt, lambda event: _edits(event, body))
+            return self._told(
+                call, thread_id, receipt, lambda event: heard_again.edits(event, body)
+            )
 
         return self._once(call, body, do)
 
@@ -125,7 +125,10 @@ class Calls:
                 )
             )
             return self._told(
-                call, thread_id, receipt, lambda event: _settles(event, call.caller.by, body)
+                call,
+                thread_id,
+                receipt,
+                lambda event: heard_again.settles(event, call.caller.by, body),
             )
 
         return self._once(call, body, do)
@@ -204,7 +207,7 @@ class Calls:
         """Return what became of an answer; one heard before is looked up in the thread."""
         thread = self._deps.store.load(thread_id)
         if receipt.reason_code == "duplicate":
-            heard = _heard_as(thread, call.delivery)
+            heard = heard_again.heard_as(thread, call.delivery)
             if isinstance(heard, AnswerRefused):
                 receipt = Receipt(accepted=False, text=heard.text, reason_code=heard.reason_code)
             elif not any(map(is_it, thread.events)):
@@ -244,53 +247,3 @@ def _edit(call: Call, thread_id: str, body: Editing) -> Edit:
         start=body.start,
         comment=body.comment,
     )
-
-
-def _edits(event: Event, body: Editing) -> bool:
-    """Tell whether this is the edit that was heard."""
-    return isinstance(event, EditRequested) and (
-        event.request_id,
-        event.digest,
-        event.comment,
-    ) == (body.request, body.digest, body.comment)
-
-
-def _heard_as(thread: Thread, delivery: str) -> Event | None:
-    """Return the event that a call has left in the thread, if any."""
-    found = (event for event in thread.events if getattr(event, "delivery", None) == delivery)
-    return next(found, None)
-
-
-def _was(heard: Event, body: Decision) -> bool:
-    """Tell whether this is the decision that was heard."""
-    match heard:
-        case ApprovalGranted():
-            said: tuple[str, str, bool, str] = (
-                heard.request_id,
-                heard.digest,
-                True,
-                heard.comment,
-            )
-            alone = heard.break_glass == body.break_glass.strip()
-            return alone and said == (body.request, body.digest, body.approved, body.comment)
-        case ApprovalDenied():
-            said = (heard.request_id, heard.digest, False, heard.feedback)
-            return said == (body.request, body.digest, body.approved, body.comment)
-        case Answered():
-            return (heard.question_id, heard.answer) == (body.request, _words(body))
-        case _:
-            return False
-
-
-def _settles(event: Event, by: str, body: Resolution) -> bool:
-    """Tell whether this person has settled this request in this way with this event."""
-    return isinstance(event, DeployResolved) and (
-        event.request_id,
-        event.outcome,
-        event.comment,
-        event.by,
-    ) == (body.request, body.outcome, body.comment, by)
-
-
-def _words(body: Decision) -> str:
-    return body.comment or ("yes" if body.approved else "no")

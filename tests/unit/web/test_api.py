@@ -1,6 +1,8 @@
+from contextlib import suppress
 from typing import Any
 
 import pytest
+from failing import going_wrong
 from fakes import PEOPLE
 from office import DEAD, DeadStore, Office
 from starlette.testclient import TestClient
@@ -131,6 +133,36 @@ def test_a_question_is_answered_by_a_decision(office: Office, client: TestClient
 
     assert (shown["kind"], shown["question"]) == ("question", "Sure?")
     assert answer.json()["status"] == "working"
+
+
+@pytest.mark.parametrize(
+    ("words", "kept"),
+    [("2", "production"), (" Production. ", "production"), ("neither", "neither")],
+)
+def test_a_choice_is_kept_by_its_words_however_it_is_named_and_known_again(
+    office: Office, client: TestClient, words: str, kept: str
+) -> None:
+    choices = ("staging", "production")
+    office.story.model_will(
+        RequestHumanInput(question="Where to?", format="multiple_choice", choices=choices)
+    )
+    thread = client.post("/api/threads", json={"text": "deploy"}, headers=ANN).json()["id"]
+    office.story.bot_works()
+    asked = client.get(f"/api/threads/{thread}", headers=ANN).json()["request"]["id"]
+
+    call = {
+        "url": f"/api/threads/{thread}/decision",
+        "json": {"request": asked, "approved": True, "comment": words},
+        "headers": ANN | {"Idempotency-Key": "once"},
+    }
+    with going_wrong("answer.keep.before:raise@1"), suppress(Exception):
+        client.post(**call)
+    again = client.post(**call)
+
+    events = client.get(f"/api/threads/{thread}", headers=ANN).json()["events"]
+    assert [e["answer"] for e in events if e["kind"] == "answered"] == [kept]
+    assert again.status_code == 200
+    assert client.post(**call | {"json": call["json"] | {"comment": "1"}}).status_code == 409
 
 
 def test_words_close_what_is_open(office: Office, client: TestClient) -> None:
