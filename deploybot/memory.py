@@ -95,6 +95,12 @@ class MemoryStore:
             entries = kept.entries[len(thread.events) :] if kept else []
         return verify(self._key, thread, entries)
 
+    def sealed(self, thread_id: str, head: str) -> bool:
+        """Tell whether an event of the thread carries this seal, so that the thread once ended there."""
+        with self._lock:
+            kept = self._threads.get(thread_id)
+            return any(entry.mac == head for entry in kept.entries) if kept else False
+
     def append(
         self,
         thread: Thread,

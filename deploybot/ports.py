@@ -61,6 +61,9 @@ class Store(Protocol):
         Raises TamperedError when an event does not verify.
         """
 
+    def sealed(self, thread_id: str, head: str) -> bool:
+        """Tell whether an event of the thread carries this seal, so that the thread once ended there."""
+
     def append(
         self,
         thread: Thread,

@@ -95,6 +95,12 @@ class RedisStore:
             raise tampered(thread.id, length + 1, "has disappeared")
         return verify(self._key, thread, _unbroken(thread, found))
 
+    def sealed(self, thread_id: str, head: str) -> bool:
+        """Tell whether an event of the thread carries this seal, so that the thread once ended there."""
+        with answering():
+            found = cast(list[Any], self._redis.xrange(stream_key(thread_id)))
+        return any(fields.get(b"m") == head.encode() for _, fields in found)
+
     def append(
         self,
         thread: Thread,

@@ -131,6 +131,19 @@ def test_each_thread_has_its_own_heads(store: Store) -> None:
     assert one.head != two.head
 
 
+def test_a_thread_is_known_by_every_head_that_it_has_had_and_by_no_other(store: Store) -> None:
+    one = store.append(store.load("t1"), said("one"))
+    two = store.append(one, said("two", 2), said("three", 3))
+    other = store.append(store.load("t2"), said("one", 4))
+
+    assert store.sealed("t1", one.head)
+    assert store.sealed("t1", two.head)
+    assert not store.sealed("t1", other.head)
+    assert not store.sealed("t1", two.head[:-1])
+    assert not store.sealed("t1", "")
+    assert not store.sealed("nobody", one.head)
+
+
 def test_an_event_that_cannot_happen_is_not_stored(store: Store) -> None:
     with pytest.raises(IllegalEventError):
         store.append(store.load("t1"), said("hello"), Woke(at=NOON, by="clock"), dedupe=("k",))
