@@ -12,7 +12,6 @@ from deploybot.events import SlackMessageReceived
 from deploybot.inbound.slack_altered import Altered, read_altered
 from deploybot.inbound.slack_buttons import (
     ANSWER,
-    APPROVE,
     BREAK_GLASS,
     CHOOSE,
     DENIAL,
@@ -20,6 +19,7 @@ from deploybot.inbound.slack_buttons import (
     EDIT,
     IT_FAILED,
     IT_IS_LIVE,
+    OF_A_REQUEST,
     QUESTION,
     STOP,
     WORDS,
@@ -200,7 +200,7 @@ def read_click(  # noqa: PLR0911 - a case a button
         if asked is None:
             return Ignored("no such question")
         return Answering(*asked, "", by, user, delivery, where.channel_id, click.trigger_id)
-    if action.action_id not in {APPROVE, DENY, BREAK_GLASS, EDIT, STOP, IT_IS_LIVE, IT_FAILED}:
+    if action.action_id not in OF_A_REQUEST:
         return Ignored("no such button")
     about = Reference.loads(action.value)
     if action.action_id == EDIT:

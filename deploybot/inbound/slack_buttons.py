@@ -19,6 +19,8 @@ IT_FAILED = "it_failed"
 """Action ids of a card whose outcome is not known."""
 BREAK_GLASS = "break_glass"
 """Action id of the button, and callback id of the dialog behind it and block id of its one input."""
+OF_A_REQUEST = frozenset({APPROVE, DENY, BREAK_GLASS, EDIT, STOP, IT_IS_LIVE, IT_FAILED})
+"""Action ids of the buttons that carry a Reference."""
 DENIAL = "denial"
 """Callback id of the dialog that asks why, and block id of its one input."""
 QUESTION = "question"
@@ -39,10 +41,14 @@ class Reference(BaseModel):
     thread: str = Field(alias="t", max_length=100)
     request: str = Field(alias="r", max_length=100)
     digest: str = Field(alias="d", max_length=100)
+    head: str = Field(default="", alias="h", max_length=100)
+    """MAC of the thread's last event when it was shown; "" on what earlier versions have shown."""
+    environment: str = Field(default="", alias="e")
+    """Where it would run, so that this can be told without the thread, too."""
 
     def dumps(self) -> str:
         """Return it as a button carries it: JSON, well under Slack's 2000 characters."""
-        return self.model_dump_json(by_alias=True)
+        return self.model_dump_json(by_alias=True, exclude_defaults=True)
 
     @classmethod
     def loads(cls, text: str) -> Self:

@@ -16,6 +16,7 @@ from slack_sdk import WebClient
 from deploy import failpoints
 from deploybot.errors import DeliveryError
 from deploybot.inbound.slack_buttons import message_alias
+from deploybot.outbound.slack_anchored import anchored
 from deploybot.outbound.slack_blocks import Look, draw
 from deploybot.outbound.slack_calls import (
     NO_PLACE,
@@ -186,27 +187,24 @@ class SlackChannel:
         **arguments: Any,
     ) -> Any:
         """Make the call with the whole message, or in short where Slack finds it too long."""
-        drawing = posting.drawing
+        drawing, mark = posting.drawing, posting.mark(thread.id, thread.head)
+        send = partial(call, method, metadata=mark, **arguments)
         try:
-            return call(method, text=drawing.text, blocks=list(drawing.blocks), **arguments)
+            return send(text=drawing.text, blocks=anchored(drawing.blocks, thread))
         except RefusedCallError as error:
             if error.code not in TOO_LONG:
                 raise
             extra = {"action": "shorten", "thread_id": thread.id, "why": str(error)}
             _LOG.warning("told in short", extra=extra)
             short = shortened(drawing, self.url_of(thread.id))
-            return call(method, text=short.text, blocks=list(short.blocks), **arguments)
+            return send(text=short.text, blocks=anchored(short.blocks, thread))
 
     def _post(self, thread: Thread, posting: Posting, noted: Noted) -> None:
         self.pacing.take(posting.place.channel, self.now())
         noted.put(posting.key, trying=self.now().isoformat())
         failpoints.at("slack.post.before")
-        arguments: dict[str, Any] = {
-            "channel": posting.place.channel,
-            "metadata": posting.mark(thread.id),
-            "unfurl_links": False,
-            "unfurl_media": False,
-        }
+        where = posting.place.channel
+        arguments = {"channel": where, "unfurl_links": False, "unfurl_media": False}
         below: dict[str, Any] = {"thread_ts": posting.place.root} if posting.place.root else {}
         if below and posting.broadcast:
             below["reply_broadcast"] = True
@@ -242,7 +240,6 @@ class SlackChannel:
 
     def _find(self, thread: Thread, posting: Posting, tried_at: str) -> str:
         """Return the ts of a message that Slack took although it never said so; "" for none."""
-        wanted = posting.mark(thread.id)["event_payload"]
         # Slack's clock stamps the message, ours the try.
         oldest = datetime.fromisoformat(tried_at) - timedelta(minutes=10)
         arguments: dict[str, Any] = {
@@ -263,7 +260,7 @@ class SlackChannel:
                     raise
                 break
             for message in answer.get("messages") or ():
-                if (message.get("metadata") or {}).get("event_payload") == wanted:
+                if posting.is_marked(message, thread.id):
                     return str(message["ts"])
             arguments["cursor"] = (answer.get("response_metadata") or {}).get("next_cursor")
             if not arguments["cursor"]:

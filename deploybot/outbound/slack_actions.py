@@ -13,8 +13,8 @@ from deploybot.inbound.slack_buttons import (
     IT_FAILED,
     IT_IS_LIVE,
     STOP,
-    Reference,
 )
+from deploybot.outbound.slack_anchored import reference
 from deploybot.outbound.slack_facts import small
 from deploybot.outbound.slack_parts import title
 from deploybot.outbound.slack_rich import Json
@@ -51,7 +51,7 @@ def actions(card: Card, people: People) -> list[Json]:
 
 
 def _buttons(request: ApprovalRequest, block: str, buttons: Sequence[tuple[str, str, str]]) -> Json:
-    about = Reference(thread=request.thread, request=request.id, digest=request.digest).dumps()
+    about = reference(request)
     label = line(f"{title(*request.plans)}, {request.plan.sha[:SHORT]}", 60)
     return {
         "type": "actions",

@@ -3,12 +3,13 @@
 from typing import Any
 
 from deploybot.approvals import ApprovalRequest
-from deploybot.inbound.slack_buttons import BREAK_GLASS, DENIAL, WORDS, Reference
+from deploybot.inbound.slack_buttons import BREAK_GLASS, DENIAL, WORDS
+from deploybot.outbound.slack_anchored import reference
 from deploybot.outbound.slack_parts import title
 from deploybot.outbound.slack_rich import rich, section, words
 
 
-def broken_glass(request: ApprovalRequest) -> dict[str, Any]:
+def broken_glass(request: ApprovalRequest, head: str = "") -> dict[str, Any]:
     """Return the view that asks why somebody approves alone, and says what comes of it."""
     rule = request.rule.break_glass
     skips = {"approvals": "the other approvals", "freezes": "freezes"}
@@ -22,7 +23,7 @@ def broken_glass(request: ApprovalRequest) -> dict[str, Any]:
         "All approvers are told at once, with your reason, and are asked to review it afterwards.",
         *dict.fromkeys(one for plan in request.plans for one in plan.confirm),
     ]
-    view = denial(request)
+    view = denial(request, head)
     about, asks = view["blocks"]
     asks |= {
         "block_id": BREAK_GLASS,
@@ -37,14 +38,13 @@ def broken_glass(request: ApprovalRequest) -> dict[str, Any]:
     }
 
 
-def denial(request: ApprovalRequest, *, stops: bool = False) -> dict[str, Any]:
+def denial(request: ApprovalRequest, head: str = "", *, stops: bool = False) -> dict[str, Any]:
     """Return the view: what is denied, or stopped before it starts, and a field for the words."""
     verb = "Stop it" if stops else "Deny"
-    about = Reference(thread=request.thread, request=request.id, digest=request.digest)
     return {
         "type": "modal",
         "callback_id": DENIAL,
-        "private_metadata": about.dumps(),
+        "private_metadata": reference(request, head),
         "title": {"type": "plain_text", "text": verb},
         "submit": {"type": "plain_text", "text": verb},
         "close": {"type": "plain_text", "text": "Cancel"},

@@ -6,14 +6,8 @@ from deploy.catalog import Catalog
 from deploy.plan import Plan
 from deploybot.approvals import ApprovalRequest
 from deploybot.editing import LEFT_OUT, written_start
-from deploybot.inbound.slack_buttons import (
-    EDITING,
-    REF,
-    START,
-    TURN,
-    WHY,
-    Reference,
-)
+from deploybot.inbound.slack_buttons import EDITING, REF, START, TURN, WHY
+from deploybot.outbound.slack_anchored import reference
 from deploybot.outbound.slack_parts import title
 from deploybot.outbound.slack_rich import rich, section, words
 from deploybot.outbound.slack_text import line
@@ -24,9 +18,8 @@ MOST = 40
 LONGEST_REF = 200
 
 
-def editing(request: ApprovalRequest, catalog: Catalog) -> Json:
+def editing(request: ApprovalRequest, catalog: Catalog, head: str = "") -> Json:
     """Return the view: a field for each ref, of several services their turns, and the start."""
-    about = Reference(thread=request.thread, request=request.id, digest=request.digest)
     environment = request.plan.environment
     says = "A new card follows and must be approved. You will be one of those who asked."
     blocks = [rich(section(words(title(*request.plans), 200, bold=True), words(f"\n{says}")))]
@@ -40,7 +33,7 @@ def editing(request: ApprovalRequest, catalog: Catalog) -> Json:
     return {
         "type": "modal",
         "callback_id": EDITING,
-        "private_metadata": about.dumps(),
+        "private_metadata": reference(request, head),
         "title": _plain("Edit"),
         "submit": _plain("Plan anew"),
         "close": _plain("Cancel"),

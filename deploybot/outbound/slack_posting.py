@@ -1,7 +1,7 @@
 """Which messages a telling is in Slack, where each belongs, and what was noted of them; no calls."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,10 +44,15 @@ class Posting:
     running: bool = False
     """Whether it changes by the second, so that an update may wait."""
 
-    def mark(self, thread: str) -> dict[str, Any]:
-        """Return the metadata by which the message is found again."""
-        payload = {"thread": thread, "key": self.key}
+    def mark(self, thread: str, head: str = "") -> dict[str, Any]:
+        """Return the metadata: what the message is found again by, and the head that it was drawn at."""
+        payload = {"thread": thread, "key": self.key} | ({"head": head} if head else {})
         return {"event_type": "deploybot", "event_payload": payload}
+
+    def is_marked(self, message: Mapping[str, Any], thread: str) -> bool:
+        """Tell whether a message in Slack is this one, wherever its thread stood when it was drawn."""
+        payload = (message.get("metadata") or {}).get("event_payload") or {}
+        return {**payload, **self.mark(thread)["event_payload"]} == payload
 
 
 @dataclass

@@ -289,6 +289,40 @@ def test_a_message_that_slack_took_unsaid_is_found_and_not_posted_twice(
     assert len(desk.aliases) == 3
 
 
+def test_a_message_that_slack_took_unsaid_is_found_though_its_thread_has_gone_on(
+    desk: Desk,
+) -> None:
+    desk.asked()
+    desk.fails("chat.postMessage", "drop_after")
+    with pytest.raises(UnsureCallError):
+        desk.deliver()
+    drawn_at = desk.story.thread.head
+
+    desk.story.approves(by="eve")  # refused, and kept
+    desk.deliver()
+
+    payloads = [message["metadata"]["event_payload"] for message in desk.messages()]
+    assert [payload["key"] for payload in payloads] == ["opening", "card:r1", "card:r1:detail"]
+    assert drawn_at not in {payload["head"] for payload in payloads}
+
+
+def test_every_message_says_where_its_thread_stood_when_it_was_drawn(desk: Desk) -> None:
+    desk.asked()
+    desk.deliver()
+    asked = desk.story.thread.head
+
+    desk.story.approves()
+    desk.clock.passes(seconds=2)
+    desk.deliver()
+
+    heads = {
+        message["metadata"]["event_payload"]["key"]: message["metadata"]["event_payload"]["head"]
+        for message in desk.messages()
+    }
+    assert heads["card:r1:detail"] == asked
+    assert heads["card:r1"] == heads["opening"] == desk.story.thread.head
+
+
 def test_a_message_that_was_never_taken_is_posted_again(desk: Desk) -> None:
     desk.asked()
     desk.fails("chat.postMessage", "drop_before")
