@@ -85,6 +85,8 @@ class World:
     ledger: Ledger = field(default_factory=Ledger)
     shown: Mapping[str, Mapping[str, tuple[str, ...]]] | None = None
     """Thread → key → the texts of the messages that stand in Slack under it; None if nobody looked."""
+    shown_heads: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Thread → the heads of it that messages in Slack say they were drawn at."""
     bots: frozenset[str] = frozenset()
     """Addresses of the bot itself: its Slack user, its mail address."""
     mail_decides: frozenset[str] | None = None

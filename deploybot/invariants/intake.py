@@ -52,9 +52,12 @@ def _follows(request: ApprovalRequest, read: Read, number: int) -> bool:
 
 
 def anchored(known: Known, world: World) -> Iterator[str]:
-    """I2: every order that a target has seen is in a thread, which had that head then."""
+    """I2: what targets have seen and Slack shows is of threads that had that head then."""
     for thread in sorted(world.ledger.read.keys() - known.heads.keys()):
         yield f"{thread} was read, and is gone"
+    for thread, heads in world.shown_heads.items():
+        if not heads.issubset(known.heads.get(thread, ())):
+            yield f"Slack shows a head of {thread} that it never had: the log was rolled back"
     for (service, environment), site in world.places.items():
         for record in site.began():
             started = known.starts.get(record.approval_id)

@@ -371,16 +371,20 @@ class WholeCompany(LeanCompany):
     def world(self) -> World:
         """Return what stands beside the threads, with what clients were answered and people can see."""
         shown: dict[str, dict[str, tuple[str, ...]]] = {}
+        heads: dict[str, set[str]] = {}
         for name, messages in self.messages().items():
             thread, _, key = name.partition("/")
             if thread != "None":
                 shown.setdefault(thread, {})[key] = tuple(text_of(m) for m in messages)
+                drawn_at = (m["metadata"]["event_payload"].get("head") for m in messages)
+                heads.setdefault(thread, set()).update(filter(None, drawn_at))
         lean = super().world()
         return replace(
             lean,
             told_within=timedelta(0),
             ledger=Ledger(accepted=frozenset(self.accepted())),
             shown=shown,
+            shown_heads={thread: frozenset(those) for thread, those in heads.items()},
             bots=frozenset({BOT}),
             sinks={**lean.sinks, "the web process' log": self.web.log()},
         )

@@ -109,6 +109,7 @@ def _by_invariants(company: SoakCompany) -> list[str]:
         channels=("slack", "email"),
         ledger=Ledger(accepted=frozenset(_mentions(taken))),
         shown=posts,
+        shown_heads=_heads(company),
         secrets=(company.key,),
         sinks={"the workers' log": company.log()},
     )
@@ -294,6 +295,18 @@ def _posts(company: SoakCompany) -> dict[str, list[str]]:
                     name = f"{payload['thread']}/{payload['key']}"
                     found.setdefault(name, []).append(message.text)
     return found
+
+
+def _heads(company: SoakCompany) -> dict[str, frozenset[str]]:
+    """Return where threads stood when the bot's messages were drawn, by what these say."""
+    found: dict[str, set[str]] = {}
+    with company.workspace.lock:
+        for where in company.workspace.conversations.by_id.values():
+            for message in where.messages.values():
+                payload = (message.metadata or {}).get("event_payload", {})
+                if "head" in payload:
+                    found.setdefault(payload["thread"], set()).add(payload["head"])
+    return {thread: frozenset(heads) for thread, heads in found.items()}
 
 
 def _whispers(company: SoakCompany) -> str:

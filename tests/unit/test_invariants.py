@@ -117,6 +117,7 @@ def company() -> Evidence:
         places={PLACE: site},
         channels=("slack",),
         ledger=Ledger(frozenset({"d1", "d2", "d3"}), {"t1": (2, read.heads[1])}),
+        shown_heads={"t1": frozenset(read.heads)},
         secrets=(SECRET,),
     )
     return Evidence((read,), world)
@@ -188,6 +189,14 @@ def restored_thread(here: Evidence) -> Evidence:
     records = list(here.site.records)
     records[0] = records[0].model_copy(update={"head": "0" * 64})
     return here.with_site(records=tuple(records))
+
+
+def shown_with_what_is_lost(here: Evidence) -> Evidence:
+    return here.with_world(shown_heads={"t1": frozenset({here.read.heads[1], "0" * 64})})
+
+
+def shown_of_a_lost_thread(here: Evidence) -> Evidence:
+    return here.with_world(shown_heads={"t9": frozenset({"0" * 64})})
 
 
 def never_asked(here: Evidence) -> Evidence:
@@ -378,7 +387,9 @@ SEEDED: dict[str, list[tuple[Callable[[Evidence], Evidence], str]]] = {
         (broken_seal, "does not verify"),
         (lost_tail, "was read, and is gone"),
         (lost_thread, "rolled back"),
-        (restored_thread, "a head of t1 that it never had"),
+        (restored_thread, "knows a head of t1 that it never had"),
+        (shown_with_what_is_lost, "Slack shows a head of t1 that it never had"),
+        (shown_of_a_lost_thread, "Slack shows a head of t9 that it never had"),
     ],
     "I3": [
         (never_asked, "without a request"),
