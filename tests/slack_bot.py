@@ -5,7 +5,7 @@ import hmac
 import json
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlencode
@@ -16,6 +16,7 @@ from fastapi import FastAPI
 from slack_sdk import WebClient
 
 from deploy.catalog import Catalog
+from deploybot.anchors import Anchors
 from deploybot.inbound.slack_payloads import Home
 from deploybot.inbox import Inbox
 from deploybot.outbound.slack_calls import slack_client
@@ -25,6 +26,7 @@ from deploybot.slack_directory import SlackDirectory
 from deploybot.web.slack import SlackDoor, slack_router
 from deploybot.web.slack_commands import CommandDesk
 from deploybot.web.slack_desk import SlackDesk
+from deploybot.web.slack_opening import lost
 
 SECRET = "8f742231b10e8888abcd99yyyzzz85a5"
 TOKEN = "xoxb-canary-slack-token"
@@ -101,9 +103,11 @@ def desk(
     overview: Overview = Overview(),  # noqa: B008 - it is frozen
     directory: SlackDirectory | None = None,
     table: Catalog | None = None,
+    alarm: Callable[[str, str], object] = lambda *_: None,
 ) -> SlackDesk:
     """Return the desk over a store, with the people of the fakes."""
     table = table or catalog()
+    anchors = Anchors(store, clock.clockwork, alarm)
     return SlackDesk(
         inbox=Inbox(store, PEOPLE, clock.clockwork, table, directory=directory),
         store=store,
@@ -120,6 +124,8 @@ def desk(
         ),
         home=HOME,
         people_for=directory.people_for if directory else None,
+        closed=anchors.shown,
+        lost=lambda about: lost(anchors, about, table),
         show_home=OPENED.append,
     )
 

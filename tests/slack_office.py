@@ -38,6 +38,8 @@ class Office:
     desk: SlackDesk
     story: Story
     noted: dict[str, str] = field(default_factory=dict)
+    alarms: list[str] = field(default_factory=list)
+    """What those who run the bot were told at once."""
     deploy = DEPLOY
 
     def proposed(self) -> None:
@@ -119,5 +121,13 @@ def opened(
         if asks_slack:
             directory = SlackDirectory(client, people=PEOPLE, groups=table.groups)
         story = Story(clock=clock, table=table, directory=directory).verified_on_staging("main")
-        its_desk = desk(story.store, story.clock, client, directory=directory, table=table)
-        yield Office(server.workspace, its_desk, story)
+        alarms: list[str] = []
+        its_desk = desk(
+            story.store,
+            story.clock,
+            client,
+            directory=directory,
+            table=table,
+            alarm=lambda _, text: alarms.append(text),
+        )
+        yield Office(server.workspace, its_desk, story, alarms=alarms)

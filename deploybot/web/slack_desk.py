@@ -26,9 +26,11 @@ from deploybot.inbound.slack import (
     read_denial,
     read_message,
 )
+from deploybot.inbound.slack_buttons import Reference
 from deploybot.inbound.slack_command import Asked, read_command
-from deploybot.inbound.slack_edits import read_edit
-from deploybot.inbound.slack_payloads import Home, Json, Opened, check_home, parsed, user_of
+from deploybot.inbound.slack_edits import block_of, read_edit
+from deploybot.inbound.slack_payloads import Click, Home, Json, Opened, check_home, parsed, user_of
+from deploybot.inbound.slack_shown import shown_in
 from deploybot.inbox import Answer, Inbox, Receipt, Settling
 from deploybot.outbound.slack_calls import UNREACHED
 from deploybot.outbound.slack_dialog import broken_glass, denial
@@ -72,6 +74,8 @@ class SlackDesk:
     """Slack user id → the people, with that user among them if it can be told who it is."""
     closed: Callable[[str, str], object] = lambda *_: None
     """Is told of an answer to a request that is closed, if there ever was one: its thread, its id."""
+    lost: Callable[[Reference], str] = lambda _: ""
+    """Says to whoever answers a card that its thread lacks what it showed; "" if it lacks nothing."""
     show_home: Callable[[str], None] = lambda _: None
     """Has workers draw the page of the app that this Slack user has opened."""
 
@@ -102,6 +106,13 @@ class SlackDesk:
     def press(self, payload: Json) -> None:
         """Take an approval, a stop, a choice or an outcome; open the dialog for a good denial."""
         check_home(payload, self.home)
+        if lost := self._lost(payload):
+            click = parsed(Click, payload)
+            self._whisper(click.container.channel_id, click.user.id, lost)
+        else:
+            self._press(payload)
+
+    def _press(self, payload: Json) -> None:
         match read_click(payload, self._people_of(payload)):
             case Pressed(answer=answer) as pressed:
                 # A refusal is stored, and told privately by the outbox.
@@ -128,7 +139,7 @@ class SlackDesk:
         answer = read_denial(payload, self._people_of(payload))
         if not answer.comment:
             return SILENT_DENIAL
-        return self._said(answer, self.inbox.answer(answer))
+        return self._lost(payload) or self._said(answer, self.inbox.answer(answer))
 
     def break_glass(self, payload: Json) -> str:
         """Store the approval of one person alone, and return "" or why it does not count."""
@@ -136,7 +147,7 @@ class SlackDesk:
         answer = read_broken_glass(payload, self._people_of(payload))
         if not answer.break_glass:
             return SILENT_GLASS
-        return self._said(answer, self.inbox.answer(answer))
+        return self._lost(payload) or self._said(answer, self.inbox.answer(answer))
 
     def answer(self, payload: Json) -> str:
         """Store an answer in words, and return "" or, in words for the dialog, why it does not count."""
@@ -183,11 +194,19 @@ class SlackDesk:
     def edit(self, payload: Json) -> dict[str, str]:
         """Have the request planned anew; return why not, by the dialog's field, or nothing."""
         check_home(payload, self.home)
-        return self._editing.take(read_edit(payload, self._people_of(payload)))
+        sent = read_edit(payload, self._people_of(payload))
+        if lost := self._lost(payload):
+            return {block_of("", sent, ""): lost}
+        return self._editing.take(sent)
 
     @property
     def _editing(self) -> Editing:
         return Editing(self.inbox, self.store, self.catalog, self.client, self._whisper)
+
+    def _lost(self, payload: Json) -> str:
+        """Say that the thread lacks what was answered, if it does; "" for what tells no head of it."""
+        about = shown_in(payload)
+        return self.lost(about) if about and about.head else ""
 
     def _took(self, answer: Answer) -> None:
         if self.inbox.answer(answer).reason_code == "closed":
@@ -202,7 +221,7 @@ class SlackDesk:
             return False
         try:
             stops = thread.standing.status is Status.APPROVED
-            view = denial(request, stops=stops)
+            view = denial(request, thread.head, stops=stops)
             self.client.views_open(trigger_id=pressed.trigger, view=view)
         except UNREACHED as error:
             _LOG.warning("dialog did not open", extra={"action": "deny", "thread_id": thread.id})
@@ -213,13 +232,15 @@ class SlackDesk:
     def _ask_why_alone(self, breaking: Breaking) -> None:
         """Open the dialog for the reason; whoever may not break the glass is told so."""
         answer = breaking.answer
-        request = self.store.load(answer.thread).standing.request
+        thread = self.store.load(answer.thread)
+        request = thread.standing.request
         refusal = self.inbox.refusal(answer)
         if request is None or refusal:
             self._whisper(breaking.channel, answer.address, refusal.text if refusal else OVER)
             return
         try:
-            self.client.views_open(trigger_id=breaking.trigger, view=broken_glass(request))
+            view = broken_glass(request, thread.head)
+            self.client.views_open(trigger_id=breaking.trigger, view=view)
         except UNREACHED as error:
             about = {"action": "break_glass", "thread_id": answer.thread}
             _LOG.warning("dialog did not open", extra=about)

@@ -58,7 +58,8 @@ class Editing:
             self.whisper(pressed.channel, pressed.user, TOO_MANY)
             return
         try:
-            self.client.views_open(trigger_id=pressed.trigger, view=editing(request, self.catalog))
+            view = editing(request, self.catalog, thread.head)
+            self.client.views_open(trigger_id=pressed.trigger, view=view)
         except UNREACHED as error:
             _LOG.warning("dialog did not open", extra={"action": "edit", "thread_id": thread.id})
             if isinstance(error, SlackApiError):

@@ -17,7 +17,6 @@ from slack_bot import HOME, SECRET, bot, click, desk, form, said, served, signed
 from slack_office import DEPLOY, Office, opened
 from slack_sdk.signature import SignatureVerifier
 
-from deploybot.anchors import Anchors
 from deploybot.demo.workspace import (
     Fault,
     actions,
@@ -443,27 +442,6 @@ def test_of_two_approvals_at_once_one_counts_and_the_other_is_told(office: Offic
     assert office.story.kinds.count("deploy_started") == 1
     (whisper,) = office.whispers()
     assert "already approved by" in whisper
-
-
-def test_an_answer_to_a_card_that_the_store_has_lost_is_an_alarm(office: Office) -> None:
-    heard: list[str] = []
-    anchors = Anchors(
-        office.story.store, office.story.clock.clockwork, lambda _, text: heard.append(text)
-    )
-    object.__setattr__(office.desk, "closed", anchors.shown)
-    office.proposed()
-    ts = office.card("r1")
-    office.click("ben", "approve", ts)
-    office.click("ann", "approve", ts)
-    assert heard == []
-
-    office.story.store._threads.clear()
-    office.click("ben", "approve", ts)
-
-    (alarm,) = heard
-    assert "The store has lost what it had acknowledged" in alarm
-    assert "The answer changed nothing" in alarm
-    assert office.story.kinds == ["answer_refused"]
 
 
 def test_a_dialog_that_does_not_open_is_explained(office: Office) -> None:

@@ -45,7 +45,7 @@ ROWS: Mapping[int, Row] = {
     18: Row("a step fails, or takes too long", "what was live still is", "the step, its exit code, the end of its output without secrets, what is live"),
     19: Row("the way back fails, too", "nothing is tried again", "what failed, that the way back failed, too, and what is live"),
     20: Row("Redis is restarted, whatever goes on", "everything that was acknowledged is there", "as always, or as row 11"),
-    21: Row("Redis comes back with older data", "the target refuses what it has seen; production is paused", "an alarm in the channel and by mail"),
+    21: Row("Redis comes back with older data", "the target refuses what it has seen, a card what its thread lacks; production is paused", "an alarm in the channel and by mail"),
     22: Row("Redis is full, a replica, without a disk, wants a password, or is loading", "senders are asked to send again; nothing is half written; what runs comes to its end", "directly, without Redis, once an hour"),
     23: Row("Redis may drop keys, or keeps no log on disk", "nothing is started", "which setting is wrong, in one line"),
     24: Row("Slack asks for fewer calls", "its wish is kept, the order within a thread, too", "late, and everything"),

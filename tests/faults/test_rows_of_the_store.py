@@ -3,7 +3,7 @@
 import random
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -58,23 +58,30 @@ def test_the_store_is_killed_and_restarted_at_any_moment(company: WholeCompany, 
     assert len(company.of(thread_id, DeployStarted)) == 1
 
 
+def _kept(company: WholeCompany, folder: Path) -> Callable[[], None]:
+    """Keep what the store holds now; return what puts it in the place of what it holds then."""
+    company.comes_to_rest()
+    company.forget_alarms()
+    data, kept = company.folder / "redis/appendonlydir", folder / "kept"
+    shutil.copytree(data, kept)
+
+    def older_data() -> None:
+        shutil.rmtree(data)
+        shutil.copytree(kept, data)
+
+    return older_data
+
+
 @pytest.mark.row(21)
 def test_a_store_that_lost_what_it_acknowledged_is_noticed_and_production_is_paused(
     hall, tmp_path
 ) -> None:
     company = hall.company()
-    company.comes_to_rest()
-    company.forget_alarms()
-    data, kept = company.folder / "redis/appendonlydir", tmp_path / "kept"
-    shutil.copytree(data, kept)
+    older_data = _kept(company, tmp_path)
     lost = company.approved()
     company.ends(lost)
     company.comes_to_rest()
     live, effects = company.live("production", "backend"), company.effects()
-
-    def older_data() -> None:
-        shutil.rmtree(data)
-        shutil.copytree(kept, data)
 
     try:
         company.restart_store(older_data)
@@ -99,6 +106,48 @@ def test_a_store_that_lost_what_it_acknowledged_is_noticed_and_production_is_pau
         company.until(lambda: not company.store.holds(), "an approver frees it")
         again = company.approved()
         assert isinstance(company.ends(again), DeploySucceeded)
+    finally:
+        hall.tear_down()
+
+
+@pytest.mark.row(21)
+def test_a_click_on_a_card_that_the_store_has_lost_pauses_production_until_an_approver_frees_it(
+    hall, tmp_path
+) -> None:
+    company = hall.company()
+    older_data = _kept(company, tmp_path)
+    lost = company.asks_for("backend", "production")
+    request = company.request_of(lost)
+    live, effects = company.live("production", "backend"), company.effects()
+
+    try:
+        company.restart_store(older_data)
+        wrong = company.wrong()
+        status = company.clicks("ben", request, APPROVE)
+        company.until(lambda: "The store has lost what it had" in company.channel(), "an alarm")
+        held = company.store.holds()
+        told = company.channel()
+        thread_id = company.asks_for("backend", "production")
+        company.until(
+            lambda: company.thread(thread_id).status in ("awaiting_input", "in_line"), "it stops"
+        )
+
+        assert status == 200
+        assert any(sentence.startswith(f"I2: Slack shows a head of {lost}") for sentence in wrong)
+        assert [(hold.environment, hold.owner) for hold in held] == [("production", "deploybot")]
+        assert f"somebody answered the card of request {request.id}" in told
+        assert "so your answer changed nothing and nothing was approved" in told
+        assert company.kinds(lost) == []
+        assert company.of(thread_id, DeployStarted) == []
+        assert company.effects() == effects
+        assert company.live("production", "backend") == live
+
+        company.says("ann", "unlock production")
+        company.until(lambda: not company.store.holds(), "an approver frees it")
+        company.clicks("ben", request, APPROVE)
+        again = company.approved()
+        assert isinstance(company.ends(again), DeploySucceeded)
+        assert company.store.holds() == ()
     finally:
         hall.tear_down()
 

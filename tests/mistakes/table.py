@@ -26,6 +26,7 @@ OPERATE = "tests/unit/test_operate.py::"
 STORES = "tests/contracts/test_stores.py::"
 STORED = "tests/contracts/test_store_on_redis.py::"
 SLACK = "tests/acceptance/test_slack_requests.py::"
+ROLLED_BACK = "tests/acceptance/test_slack_rolled_back.py::"
 PAGES = "tests/unit/web/pages/test_acting.py::"
 QUEUE = "tests/contracts/test_queue.py::"
 TUTORIAL = "tests/tutorial/test_conversations.py::"
@@ -318,6 +319,20 @@ MISTAKES = (
             ),
         ),
         (f"{QUEUE}test_however_long_a_wake_up_waits_the_clock_makes_no_second_one",),
+    ),
+    Mistake(
+        "a log that was rolled back takes answers",
+        "A card may show what its thread has lost, and is answered as if nothing were missing.",
+        (
+            Change(
+                "deploybot/web/slack_desk.py",
+                '        return self.lost(about) if about and about.head else ""\n',
+                '        return ""\n',
+            ),
+        ),
+        (
+            f"{ROLLED_BACK}test_a_thread_that_lost_its_end_takes_no_answer_though_it_knows_the_request",
+        ),
     ),
 )
 """Twelve that reliability is known to die of, and some that this project could make, or has made."""
