@@ -61,6 +61,7 @@ POINTS: Final[Mapping[str, str]] = {
     "kubernetes.call.after": "a cluster has answered; nothing was made of it",
     "imap.fetch.before": "a mail is about to be fetched from a mailbox",
     "imap.fetch.after": "the mail was fetched; nothing of it is stored",
+    "imap.note.before": "what a mail said is stored; that this mail was taken is not noted",
     "imap.mark.before": "what a mail said is stored; the mail is not marked in its mailbox",
     "slack.call.before": "Slack is about to be called",
     "slack.call.after": "Slack has answered; nothing was made of it",

@@ -9,12 +9,14 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 from urllib.parse import quote
 
 import pytest
+from imapclient import IMAPClient  # type: ignore[import-untyped]
 from redis_server import wait_until
 
 HOST = "127.0.0.1"
@@ -180,6 +182,20 @@ protocol lmtp {{
 }}
 {self.more}
 """
+
+
+@contextmanager
+def looking_into(server: Dovecot, address: str) -> Iterator[IMAPClient]:
+    """Yield a client that is logged in, beside whoever reads the mailbox."""
+    with IMAPClient(HOST, port=server.ports[0], ssl=False, timeout=60) as client:
+        client.login(address, PASSWORD)
+        yield client
+
+
+def counted(server: Dovecot, address: str, folder: str = "INBOX") -> int:
+    """Return how many mails lie in a folder."""
+    with looking_into(server, address) as client:
+        return int(client.folder_status(folder, ["MESSAGES"])[b"MESSAGES"])
 
 
 def _answers(port: int) -> bool:

@@ -9,6 +9,7 @@ from email.message import EmailMessage
 from pathlib import Path
 
 from dovecot import Dovecot
+from failing import Failing
 from letters import ANN, BEN, BOT, raw_mail
 from redis_server import running_server, wait_until
 from shop import now
@@ -79,8 +80,10 @@ class MailCompany:
 
 
 @contextmanager
-def open_mail_company(folder: Path, binary: str) -> Iterator[MailCompany]:
-    """Run everything for as long as the block lasts."""
+def open_mail_company(
+    folder: Path, binary: str, failing: Failing | None = None
+) -> Iterator[MailCompany]:
+    """Run everything for as long as the block lasts; `failing` says what goes wrong in the bot."""
     with (
         tempfile.TemporaryDirectory(prefix="dbt-", ignore_cleanup_errors=True) as mail,
         Dovecot(Path(mail), binary) as dovecot,
@@ -99,6 +102,7 @@ def open_mail_company(folder: Path, binary: str) -> Iterator[MailCompany]:
             "DEPLOYBOT_EMAIL_AUTHSERV_ID": "mx.bot.example",
             "DEPLOYBOT_SMTP_URL": sink.url,
             "DEPLOYBOT_IMAP_URLS": dovecot.url(account),
+            "DEPLOYBOT_FAILPOINT": failing.setting if failing else "",
         }
         connection = client(redis_url)
         store = RedisStore(connection, key=b"k" * 32, now=now)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from deploy import failpoints
 from deploybot.errors import ConflictError, StoreUnavailableError
 from deploybot.inbound.email import Quarantined, quarantined
 from deploybot.inbound.email_intake import Taken
@@ -125,6 +126,7 @@ class MailboxReader:
             put_aside = taken.put_aside
             self._tell(uid, taken)
             if not put_aside:
+                failpoints.at("imap.note.before")
                 self.notes.note_taken(key)
         if not mailbox.settle(uid, put_aside=put_aside):
             self._stuck.add((mailbox.validity, uid))

@@ -5,15 +5,13 @@ import socket
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
 import pytest
 from broken_mail import broken_mails, corpus
-from dovecot import HOST, Dovecot, require_dovecot
-from imapclient import IMAPClient
+from dovecot import HOST, Dovecot, counted, looking_into, require_dovecot
 from letters import ANN, Correspondence, raw_mail
 from loopback_certificate import certificate
 from mail_reading import Reading
@@ -56,19 +54,6 @@ def address(server: Dovecot) -> str:
 @pytest.fixture
 def reading() -> Reading:
     return Reading(Correspondence())
-
-
-@contextmanager
-def looking_into(server: Dovecot, address: str) -> Iterator[IMAPClient]:
-    mailbox = MailboxAddress.from_url(server.url(address))
-    with IMAPClient(HOST, port=server.ports[0], ssl=False, timeout=60) as client:
-        client.login(address, mailbox.password.get_secret_value())
-        yield client
-
-
-def counted(server: Dovecot, address: str, folder: str = "INBOX") -> int:
-    with looking_into(server, address) as client:
-        return int(client.folder_status(folder, ["MESSAGES"])[b"MESSAGES"])
 
 
 def hello(number: int = 1, **more: str) -> bytes:

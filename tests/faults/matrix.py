@@ -60,7 +60,7 @@ ROWS: Mapping[int, Row] = {
     33: Row("two workers take the same thread at once", "one of them goes on, the other looks again", "nothing twice"),
     34: Row("two threads want the same place at once", "one starts, the other waits in line", "for whom it waits"),
     35: Row("a thread crashes whoever works on it", "it is parked after three times, and goes on with a person's next word", "that it is parked, there and in the channel"),
-    36: Row("the mailbox is cut off, renumbered, or holds a mail twice", "one event", "as always"),
+    36: Row("the mailbox is cut off, renumbered, holds a mail twice, or whoever reads it is killed", "one event", "as always"),
     37: Row("the mail server refuses, now or for good", "now: tried again; for good: noted", "in Slack all the same"),
     38: Row("an older version meets what a newer one has stored", "it stops on that thread and guesses nothing", "that a newer version is needed"),
     39: Row("the way to what runs elsewhere is cut in the middle of a deploy", "it is looked for until it is found, or its time is up; nothing is launched twice", "how it stands, or that nobody knows"),

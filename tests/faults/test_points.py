@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 
 ELSEWHERE = ("github.", "vercel.", "kubernetes.", "elsewhere.", "lease.let_go.")
 MAILBOXES = ("imap.",)
-"""Come to by their own tests, which have a real mailbox."""
+"""Come to by `test_mailbox_kills`, which has a real mailbox and kills at each of them."""
 
 
 def test_a_company_at_work_comes_to_every_point_but_those_elsewhere(company: WholeCompany) -> None:
