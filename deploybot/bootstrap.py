@@ -97,12 +97,15 @@ class Bot:
         told = tellings(thread)
         noted = self.store.sent(thread_id)
         failed: DeliveryError | None = None
+        again: list[float] = []
         for channel in self.channels:
             prefix = f"{channel.name}:"
             sent = {k.removeprefix(prefix): v for k, v in noted.items() if k.startswith(prefix)}
             try:
                 with self.watch.tracer.span(f"tell {channel.name}"):
-                    channel.deliver(thread, told, sent, partial(self._note, thread_id, prefix))
+                    note = partial(self._note, thread_id, prefix)
+                    seconds = channel.deliver(thread, told, sent, note)
+                    again += [] if seconds is None else [seconds]
                     notes = well_again(channel.name, noted)
             except DeliveryError as error:
                 failed, notes = error, instead(channel.name, error, noted, self.clock.now())
@@ -118,6 +121,7 @@ class Bot:
             self.queues.later("deliver", thread_id, failed.retry_after or AGAIN_SECONDS)
             raise failed
         self.store.delivered(thread_id, len(thread.events))
+        self.queues.show_again(thread_id, min(again, default=None))
 
     def _note(self, thread_id: str, prefix: str, key: str, value: str) -> None:
         self.store.note_sent(thread_id, f"{prefix}{key}", value)

@@ -39,6 +39,8 @@ FAILED_SECONDS = 24 * 3600
 SWEPT_AT_ONCE = 200
 PREFIX = "deploybot:"
 FLAG = f"{PREFIX}wake:"
+SHOWN_AGAIN = f"{PREFIX}due:shown-again"
+"""Threads of which everything was told, and that are to be shown once more, by when, in ms."""
 CLOCK_SEEN = f"{PREFIX}clock:seen"
 """When the clock last held its lease and ticked, in seconds by the clock of Redis."""
 
@@ -132,9 +134,16 @@ class Queues:
         """Have the clock enqueue the wake-up once so many seconds have passed."""
         failpoints.at("queue.later.before")
         with answering():
-            now_s, micros = self.connection.time()
-            at = now_s * 1000 + micros // 1000 + round(seconds * 1000)
+            at = self._now() + round(seconds * 1000)
             self.connection.zadd(due_key(job), {thread_id: at})
+
+    def show_again(self, thread_id: str, seconds: float | None) -> None:
+        """Have a thread that was told shown once more after so many seconds; None for never."""
+        with answering():
+            if seconds is None:
+                self.connection.zrem(SHOWN_AGAIN, thread_id)
+            else:
+                self.connection.zadd(SHOWN_AGAIN, {thread_id: self._now() + round(seconds * 1000)})
 
     def started(self, job: Job, thread_id: str) -> None:
         """Let the next wake-up in: the first thing a job does, before it looks at the thread."""
@@ -145,23 +154,28 @@ class Queues:
 
         Returns how many wake-ups were enqueued. Any number of sweepers may do this at once.
         """
-        seconds, micros = self.connection.time()
+        marks = (due_key(job), SHOWN_AGAIN) if job == "deliver" else (due_key(job),)
+        return sum(self._sweep(job, key, round(again_seconds * 1000)) for key in marks)
+
+    def _sweep(self, job: Job, marks: str, again_ms: int) -> int:
         found = cast(
             Iterable[bytes],
-            self.connection.zrangebyscore(
-                due_key(job), "-inf", seconds * 1000 + micros // 1000, start=0, num=SWEPT_AT_ONCE
-            ),
+            self.connection.zrangebyscore(marks, "-inf", self._now(), start=0, num=SWEPT_AT_ONCE),
         )
         enqueued = 0
         for found_id in found:
             thread_id = found_id.decode()
-            sweep_ms = round(again_seconds * 1000)
             woken = self._wake(
-                keys=(due_key(job), flag_key(job, thread_id)),
-                args=(job, thread_id, *new_wake_up(), sweep_ms),
+                keys=(marks, flag_key(job, thread_id)),
+                args=(job, thread_id, *new_wake_up(), again_ms),
             )
             enqueued += bool(woken)
         return enqueued
+
+    def _now(self) -> int:
+        """Return the time in ms by the clock of Redis."""
+        seconds, micros = self.connection.time()
+        return int(seconds * 1000 + micros // 1000)
 
     def depths(self) -> dict[str, int]:
         """Return how many wake-ups wait in each queue, by the queue's name."""

@@ -197,9 +197,9 @@ class Channel(Protocol):
         tellings: tuple[Telling, ...],
         sent: Mapping[str, str],
         note: Callable[[str, str], None],
-    ) -> None:
+    ) -> float | None:
         """Send or update what is not yet as it should be.
 
         `sent` is what this channel noted before under its own keys; `note` keeps a value at once.
-        Raises DeliveryError when the channel does not take something now.
+        Returns the seconds after which to do so once more though all is told, or None. Raises DeliveryError when the channel does not take something now.
         """

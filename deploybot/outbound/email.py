@@ -60,7 +60,7 @@ class EmailChannel:
         sent: Mapping[str, str],
         note: Callable[[str, str], None],
     ) -> None:
-        """Send the mails that are still to be sent.
+        """Send the mails that are still to be sent; what was sent needs no second look.
 
         Raises DeliveryError when one was not taken: with `retry_after` in seconds when it waits for
         another try; with None when recipients are refused for good. All others got theirs, but

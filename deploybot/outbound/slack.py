@@ -16,6 +16,7 @@ from slack_sdk import WebClient
 from deploy import failpoints
 from deploybot.errors import DeliveryError
 from deploybot.inbound.slack_buttons import message_alias
+from deploybot.outbound import slack_overtaken as overtaken
 from deploybot.outbound.slack_anchored import anchored
 from deploybot.outbound.slack_blocks import Look, draw
 from deploybot.outbound.slack_calls import (
@@ -28,8 +29,10 @@ from deploybot.outbound.slack_calls import (
     UnsureCallError,
     call,
 )
+from deploybot.outbound.slack_finding import NO_THREAD, found
 from deploybot.outbound.slack_personal import Personal, write_to
 from deploybot.outbound.slack_posting import (
+    LATE,
     Noted,
     Place,
     Posting,
@@ -48,8 +51,6 @@ from deploybot.yours import told_to
 _LOG = logging.getLogger(__name__)
 
 _GONE = {"message_not_found", "cant_update_message", "edit_window_closed"}
-_NO_THREAD = {"thread_not_found", "cannot_reply_to_message", "invalid_thread_ts"}
-_PAGES = 5
 _BETWEEN_STEPS = timedelta(seconds=1)
 
 
@@ -82,15 +83,17 @@ class SlackChannel:
         tellings: tuple[Telling, ...],
         sent: Mapping[str, str],
         note: Callable[[str, str], None],
-    ) -> None:
+    ) -> float | None:
         """Post what is missing and update what differs, in order, as far as Slack takes it.
 
-        Raises DeliveryError; what was done until then is noted.
+        Returns the seconds after which to deliver once more because of what Slack may still do
+        late (`slack_overtaken`). Raises DeliveryError; what was done until then is noted.
         """
-        self._tell(thread, tellings, Noted(dict(sent), note))
+        return min(self._tell(thread, tellings, Noted(dict(sent), note)), default=None)
 
-    def _tell(self, thread: Thread, tellings: tuple[Telling, ...], noted: Noted) -> None:
+    def _tell(self, thread: Thread, tellings: tuple[Telling, ...], noted: Noted) -> list[float]:
         late: DeliveryError | None = None
+        left: list[float] = []
         if moved := sentence(noted, place_of(thread, noted, self.channel)):
             self._bring(thread, moved, noted)
         for telling in tellings:
@@ -98,18 +101,18 @@ class SlackChannel:
                 continue
             for posting in self._postings(thread, telling, noted):
                 try:
-                    self._bring(thread, posting, noted)
+                    left += self._bring(thread, posting, noted)
                 except RefusedCallError as error:
                     if not self._moves(thread, noted, posting, error):
                         raise
-                    self._tell(thread, tellings, noted)
-                    return
+                    return self._tell(thread, tellings, noted)
                 except DeliveryError as error:
                     if not posting.running or not noted.get(posting.key).get("ts"):
                         raise
                     late = error
         if late is not None:
             raise late
+        return left
 
     def _was_personal(
         self, thread: Thread, telling: Telling, tellings: tuple[Telling, ...], noted: Noted
@@ -147,22 +150,28 @@ class SlackChannel:
         if detail:
             yield detail
 
-    def _bring(self, thread: Thread, posting: Posting, noted: Noted) -> None:
-        """Make this one message as it should be: nothing, an update, or a post."""
-        before = noted.get(posting.key)
-        if before.get("digest") == posting.drawing.digest:
-            return
-        ts, channel = str(before.get("ts", "")), str(before.get("channel", posting.place.channel))
-        if not ts and before.get("trying"):
-            # An earlier try ended without an answer: look before posting a second time.
-            ts = self._find(thread, posting, str(before["trying"]))
-        if ts and self._updated(thread, posting, Place(channel, ts), before):
-            self._keep(thread, posting, noted, Place(channel, ts))
-        else:
-            self._post(thread, posting, noted)
+    def _bring(self, thread: Thread, posting: Posting, noted: Noted) -> list[float]:
+        """Make this one message as it should be: nothing, an update, or a post.
 
-    def _updated(self, thread: Thread, posting: Posting, at: Place, before: dict[str, Any]) -> bool:
+        Returns the seconds after which it must be brought once more, if it must.
+        """
+        before = noted.get(posting.key)
+        again = overtaken.is_due(before, self.now())
+        if before.get("digest") != posting.drawing.digest or again:
+            ts, channel = before.get("ts", ""), before.get("channel", posting.place.channel)
+            if not ts and before.get("trying"):
+                # An earlier try ended without an answer: look before posting a second time.
+                ts = next(found(self.client, posting, thread.id, before["trying"]), "")
+            if not (ts and self._updated(thread, posting, Place(channel, ts), noted)):
+                self._post(thread, posting, noted)
+            elif again:
+                overtaken.take_away(self.client, posting, thread.id, before[LATE], ts)
+        left = overtaken.seconds_left(noted.get(posting.key), self.now())
+        return [] if left is None else [left]
+
+    def _updated(self, thread: Thread, posting: Posting, at: Place, noted: Noted) -> bool:
         """Update the message; False when it is gone, so that it must be posted anew."""
+        before = noted.get(posting.key)
         if posting.running and before.get("at"):
             wait = _BETWEEN_STEPS - (self.now() - datetime.fromisoformat(before["at"]))
             if wait > timedelta(0):
@@ -170,13 +179,20 @@ class SlackChannel:
                 raise DeliveryError(
                     f"The next steps follow in {seconds:.1f} s.", retry_after=seconds
                 )
+        late = "" if overtaken.is_due(before, self.now()) else before.get(LATE, "")
+        overtaken.trying(noted, posting.key, self.now())
         try:
             self._sent(self.client.chat_update, thread, posting, channel=at.channel, ts=at.root)
-        except RefusedCallError as error:
-            elsewhere = error.code in NO_PLACE and at.channel != posting.place.channel
-            if error.code not in _GONE and not elsewhere:
+        except UnsureCallError:
+            raise
+        except DeliveryError as error:
+            noted.put(posting.key, **before)
+            code = error.code if isinstance(error, RefusedCallError) else ""
+            elsewhere = code in NO_PLACE and at.channel != posting.place.channel
+            if code not in _GONE and not elsewhere:
                 raise
             return False
+        self._keep(thread, posting, noted, at, late)
         return True
 
     def _sent(
@@ -200,6 +216,7 @@ class SlackChannel:
             return send(text=short.text, blocks=anchored(short.blocks, thread))
 
     def _post(self, thread: Thread, posting: Posting, noted: Noted) -> None:
+        late = noted.get(posting.key).get("trying", "")
         self.pacing.take(posting.place.channel, self.now())
         noted.put(posting.key, trying=self.now().isoformat())
         failpoints.at("slack.post.before")
@@ -213,7 +230,7 @@ class SlackChannel:
                 post = partial(self._sent, self.client.chat_postMessage, thread, posting)
                 answer = post(**arguments, **below)
             except RefusedCallError as error:
-                if error.code not in _NO_THREAD:
+                if error.code not in NO_THREAD:
                     raise
                 # Somebody deleted the message that all this hung on: go on below this one.
                 answer, below = post(**arguments), {}
@@ -224,48 +241,22 @@ class SlackChannel:
             raise
         failpoints.at("slack.post.after", lost=_unheard)
         posted = Place(str(answer.get("channel", posting.place.channel)), str(answer["ts"]))
-        self._keep(thread, posting, noted, posted)
+        self._keep(thread, posting, noted, posted, late)
         if not below and not posting.key.endswith("@channel"):
             noted.put("root", channel=posted.channel, ts=posted.root)
 
-    def _keep(self, thread: Thread, posting: Posting, noted: Noted, at: Place) -> None:
+    def _keep(
+        self, thread: Thread, posting: Posting, noted: Noted, at: Place, late: str = ""
+    ) -> None:
         """Keep where it is: first so that replies find the thread, then so that it is not redone."""
         if noted.get(posting.key).get("ts") != at.root:
             self.alias(message_alias(at.channel, at.root), thread.id)
         state = {"state": posting.state} if posting.state else {}
         # Noted, since another process may draw the next step.
         state |= {"at": self.now().isoformat()} if posting.running else {}
+        state |= {LATE: late} if late else {}
         digest = posting.drawing.digest
         noted.put(posting.key, channel=at.channel, ts=at.root, digest=digest, **state)
-
-    def _find(self, thread: Thread, posting: Posting, tried_at: str) -> str:
-        """Return the ts of a message that Slack took although it never said so; "" for none."""
-        # Slack's clock stamps the message, ours the try.
-        oldest = datetime.fromisoformat(tried_at) - timedelta(minutes=10)
-        arguments: dict[str, Any] = {
-            "channel": posting.place.channel,
-            "include_all_metadata": True,
-            "limit": 200,
-            "oldest": f"{oldest.timestamp():.6f}",
-        }
-        method: Callable[..., Any] = self.client.conversations_history
-        if posting.place.root:
-            method = self.client.conversations_replies
-            arguments["ts"] = posting.place.root
-        for _ in range(_PAGES):
-            try:
-                answer = call(method, **arguments)
-            except RefusedCallError as error:
-                if error.code not in _NO_THREAD:
-                    raise
-                break
-            for message in answer.get("messages") or ():
-                if posting.is_marked(message, thread.id):
-                    return str(message["ts"])
-            arguments["cursor"] = (answer.get("response_metadata") or {}).get("next_cursor")
-            if not arguments["cursor"]:
-                break
-        return ""
 
     def _whisper(
         self, thread: Thread, private: Private, tellings: tuple[Telling, ...], noted: Noted

@@ -14,6 +14,8 @@ from deploybot.outbound.slack_text import escape
 from deploybot.telling import Card, CardState, Private, Telling
 from deploybot.thread import Thread
 
+LATE = "late"
+"""What is noted of a message: when a call began that nobody answered, and that may come to pass late."""
 MOVED = "moved"
 """The note that says from where a thread had to go on in the channel of the file."""
 
@@ -94,7 +96,9 @@ def card_postings(
     who may approve cannot see it; and below it, once, what runs exactly.
     """
     final = card.state if card.state in FINAL else ""
-    if final and noted.get(card.key).get("state") == final:
+    notes = (noted.get(card.key), noted.get(f"{card.key}@channel"))
+    late = any(note.get(LATE) for note in notes)
+    if final and not late and notes[0].get("state") == final:
         # Its steps are forgotten after a day, and it can never change again.
         return
     drawing, running = draw(card, look), card.state is CardState.DEPLOYING

@@ -20,7 +20,7 @@ from rq.serializers import JSONSerializer
 
 from deploybot.errors import ConflictError
 from deploybot.events import ApiMessageReceived, Finished
-from deploybot.queue import FUNCTIONS, QUEUES, Queues, due_key, flag_key
+from deploybot.queue import FUNCTIONS, QUEUES, SHOWN_AGAIN, Queues, due_key, flag_key
 from deploybot.store import RedisStore
 
 TESTS = Path(__file__).parent.parent
@@ -220,6 +220,21 @@ def test_the_mark_for_delivery_goes_when_everything_was_told(
 
     store.delivered("t1", 2)
     assert connection.zscore(due_key("deliver"), "t1") is None
+
+
+def test_a_thread_that_was_told_is_shown_once_more_when_its_time_comes(
+    connection: redis.Redis, store: RedisStore
+) -> None:
+    store.queues.show_again("t1", 60)
+    early = store.queues.sweep("deliver", again_seconds=10)
+    store.queues.show_again("t1", 0)
+    in_time = store.queues.sweep("deliver", again_seconds=10)
+    store.queues.show_again("t1", None)
+
+    assert (early, in_time) == (0, 1)
+    assert store.queues.depths()["deliveries"] == 1
+    assert connection.zcard(SHOWN_AGAIN) == 0
+    assert connection.zscore(due_key("deliver"), "t1") is None, "it is not untold"
 
 
 # -- the sweep ---------------------------------------------------------------------
