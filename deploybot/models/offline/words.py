@@ -5,6 +5,7 @@ Pure. One text at a time: what it means in its thread is worked out in `situatio
 
 import re
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Literal
 
 from deploybot.models.offline import descriptions, names, vocabulary
@@ -65,8 +66,9 @@ class Said:
         return bool(named or self.everything or self.seconds is not None)
 
 
+@lru_cache(maxsize=1024)
 def read(text: str, services: tuple[str, ...], environments: tuple[str, ...]) -> Said:
-    """Return what the text says, given what is configured."""
+    """Return what the text says, given what is configured; remembered, since a thread is read at each step."""
     plain = clean(text, services)
     low = plain.casefold()
     kept, dropped = _split_negated(low)
