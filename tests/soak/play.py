@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from soak.company import SoakCompany, places
@@ -27,12 +28,14 @@ class Soak:
         *,
         pause: float = 2.0,
         quiet_within: float = QUIET_WITHIN,
+        say: Callable[[str], object] = lambda _: None,
     ) -> None:
         self._folder = folder
         self._seed = seed
         self._rate = kills_per_second
         self._pause = pause
         self._quiet_within = quiet_within
+        self._say = say
         self.quiet_after = 0.0
         self.log = ""
 
@@ -43,7 +46,7 @@ class Soak:
             self.crowd = Crowd(company, self._seed, self._pause)
             self.crowd.start()
             self.monkey.start()
-            threading.Event().wait(seconds)
+            self._watch(seconds)
             self.crowd.stop()
             self.monkey.stop()
             since = time.monotonic()
@@ -54,6 +57,15 @@ class Soak:
             if not verdict.good:
                 self.log = company.log()
         return verdict
+
+    def _watch(self, seconds: float) -> None:
+        """Let it play for so long, and say every minute how far it is."""
+        began = time.monotonic()
+        while (left := seconds - (time.monotonic() - began)) > 0:
+            threading.Event().wait(min(left, 60))
+            played = (time.monotonic() - began) / 60
+            said = f"{self.monkey.kills} kills, {sum(self.crowd.ledger.said.values())} things said"
+            self._say(f"{played:.0f} min: {said}")
 
     def _quiet(self, company: SoakCompany) -> Verdict:
         """Free every place, settle what is not known, and let the bot finish and tell everything."""
