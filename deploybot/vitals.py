@@ -112,12 +112,12 @@ def _queues(connection: redis.Redis, found: list[Any], now: float) -> dict[str, 
         for _, _, first, workers in rows:
             pipe.hget(StoredJob.key_for(first.decode() if first else ""), "enqueued_at")
             for worker in workers:
-                pipe.exists(worker)
+                pipe.pttl(worker)  # who lives says so for some seconds, and again before they end
         answers = iter(pipe.execute())
     lines = {}
     for name, jobs, _, workers in rows:
         enqueued = cast(bytes | None, next(answers))
-        alive = sum(next(answers) for _ in workers)
+        alive = sum(next(answers) > 0 for _ in workers)
         waited = None if enqueued is None else max(now - _at(enqueued).timestamp(), 0.0)
         lines[name] = Line(jobs, waited, alive)
     return lines

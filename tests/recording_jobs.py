@@ -59,7 +59,7 @@ def main() -> None:
             clock = ClockSettings(
                 tick_seconds=0.05, sweep_seconds=float(sweep_seconds), lease_seconds=1.0
             )
-            worker = WorkerSettings(monitoring=1, lease_margin=1, ttl=16, maintenance=1)
+            worker = WorkerSettings(monitoring=1, lease_margin=1, ttl=5, maintenance=1)
             pool = PoolSettings(
                 url=url,
                 worker=worker,

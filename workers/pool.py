@@ -11,6 +11,7 @@ import socket
 import sys
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -81,7 +82,8 @@ class Pool:
     def __init__(self, settings: PoolSettings) -> None:
         self._settings = settings
         self._children = [
-            _Child(queue, functools.partial(self._work, queue)) for queue in settings.queues
+            _Child(queue, functools.partial(self._work, queue, uuid.uuid4().hex))
+            for queue in settings.queues
         ]
         if settings.with_clock:
             self._children.append(_Child(CLOCK, self._tick))
@@ -143,10 +145,11 @@ class Pool:
             sys.stderr.flush()
             os._exit(code)
 
-    def _work(self, queue: str) -> None:
+    def _work(self, queue: str, name: str) -> None:
         if self._settings.warm:
             _named(self._settings.warm)()
-        worker_for(queue, self._settings.url, self._settings.worker).work(logging_level="WARNING")
+        worker = worker_for(queue, self._settings.url, self._settings.worker, name=name)
+        worker.work(logging_level="WARNING")
 
     def _tick(self) -> None:
         stop = _until_told()

@@ -18,6 +18,7 @@ from rq import Queue, Worker
 from rq.executions import Execution
 from rq.job import Job
 from rq.serializers import JSONSerializer
+from rq.worker_registration import register
 
 from deploy import failpoints
 from deploybot.queue import FUNCTIONS, QUEUES
@@ -26,6 +27,8 @@ from deploybot.redis_address import connected
 logger = logging.getLogger(__name__)
 
 PR_SET_PDEATHSIG = 1
+CLEARING_SECONDS = 60
+"""Longer than it takes to clear up after dead workers; the library waits for a quarter of an hour."""
 _prctl: Callable[..., int] | None = (
     ctypes.CDLL(None).prctl if platform.system() == "Linux" else None
 )
@@ -40,7 +43,7 @@ class WorkerSettings:
     lease_margin: int = 10
     """How much longer than that the lease lasts."""
     ttl: int = 20
-    """How long an idle worker is believed to live; it waits 15 s less for each job."""
+    """How long a worker that says nothing is believed to live; an idle one waits 15 s less for each job."""
     maintenance: int = 5
     """How often the leavings of dead workers are cleared."""
 
@@ -101,8 +104,18 @@ class SafeJob(Job):
         return next((name for name, value in carried.items() if value), "")
 
 
+class BotQueue(Queue):
+    """A queue that is cleared up by somebody else soon after whoever did so has died."""
+
+    def acquire_maintenance_lock(self) -> bool:
+        """Tell whether nobody else clears up the leavings of dead workers now."""
+        return bool(
+            self.connection.set(self.registry_cleaning_key, 1, nx=True, ex=CLEARING_SECONDS)
+        )
+
+
 class BotWorker(Worker):
-    """A worker whose jobs die with it, and are given up soon after it died."""
+    """A worker whose jobs die with it, and who is given up with them soon after it died."""
 
     lease_margin: int = WorkerSettings.lease_margin
 
@@ -110,14 +123,26 @@ class BotWorker(Worker):
         """How many seconds a job is believed to run after its last sign of life."""
         return int(self.job_monitoring_interval) + self.lease_margin
 
+    def register_birth(self) -> None:
+        """Take the name of whoever was here before, who may have had no time to give it back."""
+        self.connection.delete(self.key, self.executions_key)
+        super().register_birth()  # type: ignore[no-untyped-call]
+        self.heartbeat()  # so that it is believed no longer to live than later on
+
     def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
-        """Say that the worker lives, in one write to the disk instead of three."""
-        if pipeline is not None:
-            super().heartbeat(timeout, pipeline=pipeline)
+        """Say that the worker lives, in one write to the disk instead of three.
+
+        The library believes a minute longer that it does. It also forgets a name for good once its
+        bearer has said nothing for so long; here one who goes on is known again.
+        """
+        if pipeline is None:
+            with self.connection.pipeline() as together:
+                self.heartbeat(timeout, pipeline=together)
+                together.execute()
             return
-        with self.connection.pipeline() as together:
-            super().heartbeat(timeout, pipeline=together)
-            together.execute()
+        seconds = min(timeout or self.worker_ttl, self.worker_ttl)
+        super().heartbeat(seconds, pipeline=pipeline)
+        register(self, pipeline)
 
     def maintain_heartbeats(self, job: Job, execution: Execution) -> None:
         """Say that worker and job live; a store that is away ends neither."""
@@ -144,9 +169,12 @@ def die_with_parent(signal_number: signal.Signals, *, parent: int | None) -> Non
         os._exit(1)
 
 
-def worker_for(queue: str, url: str, settings: WorkerSettings | None = None) -> BotWorker:
-    """Make a worker for one of the three queues; call its `work()`.
+def worker_for(
+    queue: str, url: str, settings: WorkerSettings | None = None, *, name: str | None = None
+) -> BotWorker:
+    """Make a worker for one of the queues; call its `work()`.
 
+    Whoever bore its name before must be dead; without one it gets a new one.
     One queue only: with several, the job library forgets a job whose worker dies at the wrong moment.
     """
     if queue not in QUEUES.values():
@@ -154,9 +182,11 @@ def worker_for(queue: str, url: str, settings: WorkerSettings | None = None) -> 
     settings = settings or WorkerSettings()
     worker = BotWorker(
         [queue],
+        name=name,
         connection=connected(url, driver_info=None),  # may send its book-keeping twice
         serializer=JSONSerializer,
         job_class=SafeJob,
+        queue_class=BotQueue,
         worker_ttl=settings.ttl,
         maintenance_interval=settings.maintenance,
         job_monitoring_interval=settings.monitoring,

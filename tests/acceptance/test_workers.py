@@ -13,6 +13,7 @@ import pytest
 import redis
 from redis_server import emptied, running_server, wait_until
 
+from deploybot import vitals
 from deploybot.embedded import EmbeddedServer, url_of
 from deploybot.events import ApiMessageReceived
 from deploybot.queue import QUEUES, Queues
@@ -94,6 +95,11 @@ def children_of(pid: int) -> set[int]:
     return set(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
 
 
+def counted(connection: redis.Redis) -> set[int]:
+    """Return how many workers are taken for living ones, whatever queue they serve."""
+    return {line.workers for line in vitals.look(connection).queues.values()}
+
+
 def is_alive(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
@@ -160,6 +166,39 @@ def test_a_dead_worker_is_replaced_at_once(
     wait_until(lambda: len(children_of(pool.pid) - before) == len(before))
     queues.wake("advance", "t1")
     wait_until(lambda: connection.llen("ended:advance"))
+
+
+def test_whoever_replaces_a_dead_worker_bears_its_name_and_is_counted_once(
+    connection: redis.Redis, start_pool: StartPool
+) -> None:
+    pool = start_pool()
+    names = connection.smembers("rq:workers")
+
+    for _ in range(3):
+        before = children_of(pool.pid)
+        for pid in before:
+            os.kill(pid, signal.SIGKILL)
+        wait_until(lambda before=before: len(children_of(pool.pid) - before) == len(before))
+
+    wait_until(lambda: counted(connection) == {1})
+    assert connection.smembers("rq:workers") == names
+
+
+def test_dead_workers_that_nobody_replaces_are_soon_not_counted(
+    connection: redis.Redis, start_pool: StartPool
+) -> None:
+    pool = start_pool()
+    wait_until(lambda: counted(connection) == {1})
+
+    pool.send_signal(signal.SIGSTOP)
+    try:
+        for pid in children_of(pool.pid):
+            os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: counted(connection) == {0})
+    finally:
+        pool.send_signal(signal.SIGCONT)
+
+    wait_until(lambda: counted(connection) == {1})
 
 
 def test_what_costs_time_is_done_once_a_worker_and_not_once_a_job(

@@ -17,11 +17,14 @@ from rq import Callback, Queue, Repeat, Retry, Webhook
 from rq.job import Job, JobStatus
 from rq.registry import FailedJobRegistry
 from rq.serializers import JSONSerializer
+from rq.worker_registration import clean_worker_registry
 
+from deploybot import vitals
 from deploybot.errors import ConflictError
 from deploybot.events import ApiMessageReceived, Finished
 from deploybot.queue import FUNCTIONS, QUEUES, SHOWN_AGAIN, Queues, due_key, flag_key
 from deploybot.store import RedisStore
+from workers.worker import WorkerSettings, worker_for
 
 TESTS = Path(__file__).parent.parent
 Work = Callable[[str], str]
@@ -123,6 +126,44 @@ def test_a_wake_up_is_run_by_the_real_worker_and_leaves_nothing_behind(
     assert connection.keys("rq:job:*") == []
     assert connection.keys("deploybot:wake:*") == []
     assert connection.zcard(f"rq:finished:{QUEUES[job]}") == 0
+
+
+def test_a_worker_that_was_given_up_is_known_again_when_it_goes_on(
+    connection: redis.Redis, url: str
+) -> None:
+    worker = worker_for("threads", url)
+    worker.register_birth()
+    connection.delete(worker.key)  # as when nothing was heard of it for long
+    clean_worker_registry(worker.queues[0])
+    given_up = vitals.look(connection).queues["threads"].workers
+
+    worker.heartbeat()
+
+    assert given_up == 0
+    assert vitals.look(connection).queues["threads"].workers == 1
+
+
+def test_a_worker_is_believed_to_live_for_as_long_as_is_set_and_no_longer(
+    connection: redis.Redis, url: str
+) -> None:
+    worker = worker_for("threads", url, WorkerSettings(ttl=20))
+
+    worker.register_birth()
+    at_birth = connection.ttl(worker.key)
+    worker.heartbeat()
+
+    assert 0 < at_birth <= 20
+    assert 0 < connection.ttl(worker.key) <= 20
+
+
+def test_whoever_dies_while_it_clears_up_keeps_others_from_it_for_a_minute_at_most(
+    connection: redis.Redis, url: str
+) -> None:
+    died, other = (worker_for("threads", url).queues[0] for _ in range(2))
+
+    assert died.acquire_maintenance_lock()
+    assert not other.acquire_maintenance_lock()
+    assert 0 < connection.ttl(died.registry_cleaning_key) <= 60
 
 
 def test_a_burst_of_wake_ups_costs_one_job(

@@ -29,7 +29,7 @@ def connection(url: str) -> redis.Redis:
     connection = emptied(url)
     for queue in NAMES:
         connection.sadd(f"rq:workers:{queue}", f"rq:worker:{queue}")
-        connection.set(f"rq:worker:{queue}", "alive")
+        connection.set(f"rq:worker:{queue}", "alive", ex=60)
     connection.set(CLOCK_SEEN, f"{time.time():.6f}")
     return connection
 
@@ -84,8 +84,11 @@ def test_a_clock_that_stopped_or_never_ticked_is_a_reason(connection: redis.Redi
     assert never.startswith("the clock has never ticked")
 
 
-def test_a_queue_that_nobody_serves_is_a_reason(connection: redis.Redis) -> None:
+@pytest.mark.parametrize("leaves", ["its name", "what it said last, for ever"])
+def test_a_queue_that_nobody_serves_is_a_reason(connection: redis.Redis, leaves: str) -> None:
     connection.delete("rq:worker:deliveries")
+    if leaves != "its name":
+        connection.set("rq:worker:deliveries", "busy")
 
     (missing,) = health.reasons(connection)["workers"]
 
