@@ -4,6 +4,7 @@ from datetime import timedelta
 from random import Random
 
 from fakes import NOON, FakeClock, FakeDeployer, catalog
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from deploybot.approvals import ApprovalRequest, Rule
@@ -41,6 +42,14 @@ from deploybot.next_step import (
     Wait,
 )
 from deploybot.thread import Standing, after
+
+MANY_STEPS = settings(
+    stateful_step_count=40,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=list(HealthCheck),
+)
+"""How a machine of states is played: the same each time, and far into its story."""
 
 names = st.sampled_from(["backend", "frontend", "bakend", "", "production", "../x"])
 refs = st.sampled_from(["main", "v1.1.0", "v9", "--output=x", "HEAD", "", "a" * 40])

@@ -52,15 +52,7 @@ PATIENCE = 40.0
 """Seconds that any one thing may take before a test fails."""
 WORKERS = 4
 
-CONFIGURATION = """
-[slack]
-channel = "C0DEPLOYS"
-
-[people]
-ann = {{ name = "Ann", slack = "U0ANN", github = "ann" }}
-ben = {{ name = "Ben", slack = "U0BEN", github = "ben" }}
-eve = {{ name = "Eve", slack = "U0EVE", github = "eve" }}
-
+SHOP = """
 [repositories]
 shop = {{ path = "{folder}/shop.git", github = "harbour/shop" }}
 
@@ -73,7 +65,21 @@ target = {{ kind = "releases", base = "{folder}/releases", build = {build}, mini
 repository = "shop"
 path = "frontend"
 target = {{ kind = "releases", base = "{folder}/releases", build = {build}, minimum_free_bytes = 0 }}
+"""
+"""What there is to deploy; who may, and to where, is for each configuration to say."""
 
+CONFIGURATION = (
+    """
+[slack]
+channel = "C0DEPLOYS"
+
+[people]
+ann = {{ name = "Ann", slack = "U0ANN", github = "ann" }}
+ben = {{ name = "Ben", slack = "U0BEN", github = "ben" }}
+eve = {{ name = "Eve", slack = "U0EVE", github = "eve" }}
+"""
+    + SHOP
+    + """
 [environments.staging]
 order = 1
 automatic = true
@@ -88,11 +94,23 @@ allowed_branches = ["main"]
 tests = {tests}
 services = {{ backend = {{}}, frontend = {{}} }}
 """
+)
 
 
 def now() -> datetime:
     """Return the time, as bootstrap would pass it."""
     return datetime.now(UTC)  # noqa: TID251 (tests have no bootstrap)
+
+
+def begun(look: Look) -> Counter[str]:
+    """Return how often each approval began, by the targets' journals."""
+    return Counter(
+        record.approval_id
+        for environment in ENVIRONMENTS
+        for service in SERVICES
+        for record in look.target(service, environment).records()
+        if isinstance(record, BeganRecord)
+    )
 
 
 def token_of(person: str) -> str:
@@ -190,13 +208,7 @@ class LeanCompany:
 
     def begun(self) -> Counter[str]:
         """Return how often each approval began, by the targets' journals."""
-        return Counter(
-            record.approval_id
-            for environment in ENVIRONMENTS
-            for service in SERVICES
-            for record in self.look.target(service, environment).records()
-            if isinstance(record, BeganRecord)
-        )
+        return begun(self.look)
 
     def running(self) -> list[str]:
         """Return the places in which an operation is running, or stranded."""

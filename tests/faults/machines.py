@@ -17,11 +17,10 @@ import redis
 from faults.lean_company import (
     CHANNEL,
     CONFIGURATION,
-    ENVIRONMENTS,
     PEOPLE,
     ROOT,
-    SERVICES,
     TOKEN,
+    begun,
     now,
     token_of,
 )
@@ -29,7 +28,6 @@ from soak.company import children, kill
 from web_process import WebProcess
 
 from deploy.look import Look
-from deploy.records import BeganRecord
 from deploybot.config import read_configuration
 from deploybot.demo.sample_repository import create
 from deploybot.demo.workspace import Person, WorkspaceServer, WorkspaceSettings
@@ -189,13 +187,7 @@ class Fleet:
 
     def begun(self) -> Counter[str]:
         """Return how often each approval began, by the targets' journals."""
-        return Counter(
-            record.approval_id
-            for environment in ENVIRONMENTS
-            for service in SERVICES
-            for record in self.look.target(service, environment).records()
-            if isinstance(record, BeganRecord)
-        )
+        return begun(self.look)
 
     def kinds(self, thread: str) -> list[str]:
         return [event.kind for event in self.store.load(thread).events]

@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 from fakes import PEOPLE, catalog, sha_of
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from oracle import violations
 from story import Story
+from strategies import MANY_STEPS
 
 from deploybot import memory
 from deploybot.errors import DeploybotError
@@ -192,13 +193,7 @@ class Line(RuleBasedStateMachine):
             self.went.append(self.wishes.pop(first).ref)
 
 
-SETTINGS = settings(
-    max_examples=20,
-    stateful_step_count=40,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=list(HealthCheck),
-)
+SETTINGS = settings(MANY_STEPS, max_examples=20)
 Line.TestCase.settings = SETTINGS
 TestLine = Line.TestCase
 

@@ -14,7 +14,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, Self
 
-from faults.lean_company import ENVIRONMENTS, ROOT, SERVICES, TOKEN, now, token_of
+from faults.lean_company import ENVIRONMENTS, ROOT, SERVICES, SHOP, TOKEN, now, token_of
 from model_server import Reply, completion, seed, serving
 from smtp_sink import SmtpSink
 from web_process import WebProcess
@@ -38,7 +38,8 @@ LEASE_SECONDS = 3.0
 SWEEP_SECONDS = 1.0
 MODEL_SECONDS = 2.0
 
-CONFIGURATION = """
+CONFIGURATION = (
+    """
 [slack]
 channel = "C0DEPLOYS"
 
@@ -46,20 +47,9 @@ channel = "C0DEPLOYS"
 ann = {{ name = "Ann", slack = "U0ANN", email = "ann@harbour.example" }}
 ben = {{ name = "Ben", slack = "U0BEN", email = "ben@harbour.example", mail_me = true }}
 eve = {{ name = "Eve", slack = "U0EVE", email = "eve@harbour.example" }}
-
-[repositories]
-shop = {{ path = "{folder}/shop.git", github = "harbour/shop" }}
-
-[services.backend]
-repository = "shop"
-path = "backend"
-target = {{ kind = "releases", base = "{folder}/releases", build = {build}, minimum_free_bytes = 0 }}
-
-[services.frontend]
-repository = "shop"
-path = "frontend"
-target = {{ kind = "releases", base = "{folder}/releases", build = {build}, minimum_free_bytes = 0 }}
-
+"""
+    + SHOP
+    + """
 [environments.staging]
 order = 1
 automatic = true
@@ -70,6 +60,7 @@ order = 2
 approvers = ["ann", "ben"]
 services = {{ backend = {{}}, frontend = {{}} }}
 """
+)
 
 
 class MoodyModel:
