@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from everywhere import Everywhere, everywhere, shown
 from fakes import catalog
-from redis_server import running_server
 
 from deploybot.events import AnswerRefused, ApprovalGranted
 from deploybot.next_step import Deploy, DoneForNow
@@ -16,12 +15,6 @@ from deploybot.thread import Status
 
 DEPLOY = Deploy(service="backend", ref="main", environment="production", reason="It was asked for.")
 REASON = "the shop sells nothing"
-
-
-@pytest.fixture(scope="module")
-def redis_url() -> Iterator[str]:
-    with running_server() as url:
-        yield url
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from everywhere import Everywhere, everywhere, flat, shown
 from fakes import catalog
-from redis_server import running_server
 
 from deploybot.events import Answered, AnswerRefused, ApprovalGranted
 from deploybot.next_step import Deploy, DoneForNow, RequestHumanInput
@@ -21,12 +20,6 @@ WHERE = RequestHumanInput(
     question="Where to?", format="multiple_choice", choices=("staging", "production")
 )
 TITLE = "Deploy backend to production"
-
-
-@pytest.fixture(scope="module")
-def redis_url() -> Iterator[str]:
-    with running_server() as url:
-        yield url
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from everywhere import Everywhere, everywhere, shown
-from redis_server import running_server
 
 from deploybot.events import Answered, AnswerRefused
 from deploybot.next_step import DoneForNow, RequestHumanInput
@@ -19,12 +18,6 @@ WHICH = RequestHumanInput(question="Which one?", format="multiple_choice", choic
 SURE = RequestHumanInput(question="Are you sure?", format="yes_no")
 WHY = RequestHumanInput(question="What changed?", context="The tag is new.", urgency="high")
 DONE = DoneForNow(message="Thank you.")
-
-
-@pytest.fixture(scope="module")
-def redis_url() -> Iterator[str]:
-    with running_server() as url:
-        yield url
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 import redis
 from fakes import FakeClock
-from redis_server import emptied, running_server, wait_until
+from redis_server import emptied, wait_until
 from slack_bot import HOME, SECRET, bot, click, desk, form, said, served, signed
 from slack_office import DEPLOY, Office, opened
 from slack_sdk.signature import SignatureVerifier
@@ -85,12 +85,6 @@ class Door:
         return [
             event for name in self.store.list().threads for event in self.store.load(name).events
         ]
-
-
-@pytest.fixture(scope="module")
-def redis_url() -> Iterator[str]:
-    with running_server() as url:
-        yield url
 
 
 @pytest.fixture(params=["memory", "redis"])

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from everywhere import Everywhere, everywhere
-from redis_server import running_server
 
 from deploybot.demo.workspace import Fault
 from deploybot.errors import DeliveryError
@@ -16,15 +15,9 @@ from deploybot.next_step import Deploy, DoneForNow
 BACKEND = Deploy(service="backend", ref="main", environment="production", reason="It is tested.")
 
 
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with running_server() as url:
-        yield url
-
-
 @pytest.fixture
-def office(url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Everywhere]:
-    with everywhere(url, tmp_path_factory.mktemp("told")) as opened:
+def office(redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Everywhere]:
+    with everywhere(redis_url, tmp_path_factory.mktemp("told")) as opened:
         yield opened
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import redis
-from redis_server import emptied, running_server, wait_until
+from redis_server import wait_until
 
 from deploybot import vitals
 from deploybot.embedded import EmbeddedServer, url_of
@@ -24,19 +24,6 @@ from workers.clock import LEASE_KEY, Clock, ClockSettings
 TESTS = Path(__file__).parent.parent
 SWEEP = 0.5
 StartPool = Callable[[], subprocess.Popen[str]]
-
-
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with running_server() as url:
-        yield url
-
-
-@pytest.fixture
-def connection(url: str) -> Iterator[redis.Redis]:
-    connection = emptied(url)
-    yield connection
-    connection.close()
 
 
 @pytest.fixture
@@ -55,13 +42,13 @@ def store(connection: redis.Redis) -> RedisStore:
 
 
 @pytest.fixture
-def start_pool(url: str, connection: redis.Redis, tmp_path: Path) -> Iterator[StartPool]:
+def start_pool(redis_url: str, connection: redis.Redis, tmp_path: Path) -> Iterator[StartPool]:
     pools: list[subprocess.Popen[str]] = []
 
     def start() -> subprocess.Popen[str]:
         log = (tmp_path / "pool.log").open("a")
         pool = subprocess.Popen(
-            (sys.executable, str(TESTS / "recording_jobs.py"), "pool", url, str(SWEEP)),
+            (sys.executable, str(TESTS / "recording_jobs.py"), "pool", redis_url, str(SWEEP)),
             env={"PYTHONPATH": f"{TESTS.parent}:{TESTS}"},
             stdout=log,
             stderr=log,
@@ -376,12 +363,14 @@ def test_a_wrong_setting_stops_the_start_with_one_line_that_names_it(
 
 
 @pytest.mark.row(23)
-def test_workers_refuse_a_redis_that_can_lose_threads(connection: redis.Redis, url: str) -> None:
+def test_workers_refuse_a_redis_that_can_lose_threads(
+    connection: redis.Redis, redis_url: str
+) -> None:
     connection.config_set("maxmemory-policy", "allkeys-lru")
     try:
         refused = subprocess.run(
             (sys.executable, "-m", "workers"),
-            env={"PYTHONPATH": str(TESTS.parent), "DEPLOYBOT_REDIS_URL": url},
+            env={"PYTHONPATH": str(TESTS.parent), "DEPLOYBOT_REDIS_URL": redis_url},
             capture_output=True,
             text=True,
             check=False,

@@ -1,13 +1,11 @@
 """What the API keeps in Redis: how often a token calls, what was answered, and what has changed."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
 import redis
 from fastapi.responses import JSONResponse
-from redis_server import emptied, running_server
 
 from deploybot.events import ApiMessageReceived
 from deploybot.memory import MemoryStore
@@ -20,19 +18,6 @@ from deploybot.web.problem import ProblemError
 
 NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 BODY = NewMessage(text="wait")
-
-
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with running_server() as url:
-        yield url
-
-
-@pytest.fixture
-def connection(url: str) -> Iterator[redis.Redis]:
-    connection = emptied(url)
-    yield connection
-    connection.close()
 
 
 @pytest.fixture(params=["redis", "memory"])
@@ -126,7 +111,7 @@ def test_a_call_too_many_is_refused_and_told_when_to_come_again(connection: redi
     limits.count("ben", writes=True)
 
 
-def test_web_processes_count_together(connection: redis.Redis, url: str) -> None:
+def test_web_processes_count_together(connection: redis.Redis, redis_url: str) -> None:
     both = [RedisLimits(connection, reads="50/hour", writes="1/hour") for _ in range(2)]
 
     def passes(number: int) -> bool:

@@ -2,12 +2,11 @@
 
 import json
 import tracemalloc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
 import redis
-from redis_server import emptied, running_server
 from story import Story
 
 from deploybot import ledger as ledger_module
@@ -32,19 +31,6 @@ from deploybot.thread import Thread
 
 NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 KEY = b"k" * 32
-
-
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with running_server() as url:
-        yield url
-
-
-@pytest.fixture
-def connection(url: str) -> Iterator[redis.Redis]:
-    connection = emptied(url)
-    yield connection
-    connection.close()
 
 
 @pytest.fixture

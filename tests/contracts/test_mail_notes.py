@@ -1,24 +1,16 @@
 """What is remembered of mail: the fake and the real one promise the same."""
 
-from collections.abc import Iterator
-
 import pytest
 from fakes import FakeMailNotes
-from redis_server import emptied, running_server, wait_until
+from redis_server import emptied, wait_until
 
 from deploybot.mail_notes import MAILBOXES, RedisMailNotes
 from deploybot.ports import MailNotes
 
 
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with running_server() as url:
-        yield url
-
-
 @pytest.fixture(params=["fake", "real"])
-def notes(request: pytest.FixtureRequest, url: str) -> MailNotes:
-    return FakeMailNotes() if request.param == "fake" else RedisMailNotes(emptied(url))
+def notes(request: pytest.FixtureRequest, redis_url: str) -> MailNotes:
+    return FakeMailNotes() if request.param == "fake" else RedisMailNotes(emptied(redis_url))
 
 
 def test_what_is_noted_is_known_and_nothing_else(notes: MailNotes) -> None:
@@ -34,8 +26,8 @@ def test_what_is_noted_is_known_and_nothing_else(notes: MailNotes) -> None:
     assert not notes.was_taken("box 1 2")
 
 
-def test_it_is_forgotten_after_its_time_and_holds_no_address(url: str) -> None:
-    connection = emptied(url)
+def test_it_is_forgotten_after_its_time_and_holds_no_address(redis_url: str) -> None:
+    connection = emptied(redis_url)
     notes = RedisMailNotes(connection)
     notes.mark_bad("ben@shop.example", 0.05)
     notes.note_taken("bot@mail.example 1 1")
@@ -44,8 +36,8 @@ def test_it_is_forgotten_after_its_time_and_holds_no_address(url: str) -> None:
     wait_until(lambda: not notes.is_bad("ben@shop.example"))
 
 
-def test_only_mailboxes_that_are_read_are_remembered(url: str) -> None:
-    connection = emptied(url)
+def test_only_mailboxes_that_are_read_are_remembered(redis_url: str) -> None:
+    connection = emptied(redis_url)
     notes = RedisMailNotes(connection)
     notes.saw("old")
     notes.saw("new")

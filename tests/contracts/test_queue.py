@@ -5,14 +5,13 @@ import pickle
 import subprocess
 import sys
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import redis
-from redis_server import emptied, running_server
 from rq import Callback, Queue, Repeat, Retry, Webhook
 from rq.job import Job, JobStatus
 from rq.registry import FailedJobRegistry
@@ -30,19 +29,6 @@ TESTS = Path(__file__).parent.parent
 Work = Callable[[str], str]
 
 
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with running_server() as url:
-        yield url
-
-
-@pytest.fixture
-def connection(url: str) -> Iterator[redis.Redis]:
-    connection = emptied(url)
-    yield connection
-    connection.close()
-
-
 @pytest.fixture
 def queues(connection: redis.Redis) -> Queues:
     return Queues(connection)
@@ -54,12 +40,12 @@ def store(connection: redis.Redis) -> RedisStore:
 
 
 @pytest.fixture
-def work(url: str) -> Work:
+def work(redis_url: str) -> Work:
     """Run the real worker of a queue until the queue is empty; return what it printed."""
 
     def run(queue: str) -> str:
         done = subprocess.run(
-            (sys.executable, str(TESTS / "recording_jobs.py"), "work", queue, url),
+            (sys.executable, str(TESTS / "recording_jobs.py"), "work", queue, redis_url),
             env={"PYTHONPATH": f"{TESTS.parent}:{TESTS}"},
             capture_output=True,
             text=True,

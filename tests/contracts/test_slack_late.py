@@ -33,6 +33,7 @@ def card(desk: Desk, state: CardState) -> Card:
     return replace(open_card, state=state, by="ann", at=desk.clock.now())
 
 
+@pytest.mark.row(26)
 def test_an_older_look_that_slack_shows_late_is_put_right(desk: Desk) -> None:
     desk.asked()
     desk.deliver()
@@ -76,6 +77,7 @@ def test_a_worker_that_dies_while_it_updates_leaves_word_of_it(desk: Desk) -> No
     assert [call["args"]["ts"] for call in desk.calls("chat.update")] == [desk.cards()[0]["ts"]] * 2
 
 
+@pytest.mark.row(26)
 def test_a_second_message_that_slack_posts_late_is_taken_away(desk: Desk) -> None:
     desk.asked()
     desk.timeout = 1

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 import redis
 from forgetful_proxy import ForgetfulProxy, forgetful_proxy
-from redis_server import emptied, running_server
 
 from deploybot.chain import _mac
 from deploybot.errors import (
@@ -30,19 +29,6 @@ NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 KEY = b"k" * 32
 
 
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with running_server() as url:
-        yield url
-
-
-@pytest.fixture
-def connection(url: str) -> Iterator[redis.Redis]:
-    connection = emptied(url)
-    yield connection
-    connection.close()
-
-
 @pytest.fixture
 def store(connection: redis.Redis) -> RedisStore:
     return RedisStore(connection, key=KEY, now=lambda: NOON)
@@ -56,10 +42,10 @@ def said(text: str, number: int = 1) -> ApiMessageReceived:
 
 
 @pytest.fixture
-def proxy(url: str) -> Iterator[ForgetfulProxy]:
+def proxy(redis_url: str) -> Iterator[ForgetfulProxy]:
     with (
         tempfile.TemporaryDirectory(prefix="dbp-") as directory,
-        forgetful_proxy(Path(directory), url) as proxy,
+        forgetful_proxy(Path(directory), redis_url) as proxy,
     ):
         yield proxy
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 import pytest
-from redis_server import emptied, running_server, wait_until
+from redis_server import emptied, wait_until
 from story import Story
 
 from deploy.errors import CancelledError
@@ -57,12 +57,6 @@ class Refreshing(Store, Protocol):
     def refresh(self, thread: Thread) -> Thread: ...
 
 
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with running_server() as url:
-        yield url
-
-
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
@@ -70,12 +64,12 @@ def clock() -> Clock:
 
 @pytest.fixture(params=["redis", "memory"])
 def make_store(
-    request: pytest.FixtureRequest, clock: Clock, url: str
+    request: pytest.FixtureRequest, clock: Clock, redis_url: str
 ) -> Iterator[Callable[[float], Refreshing]]:
     if request.param == "memory":
         yield lambda lease: MemoryStore(now=clock, lease_seconds=lease)
         return
-    connection = emptied(url)
+    connection = emptied(redis_url)
     yield lambda lease: RedisStore(connection, key=b"k" * 32, now=clock, lease_seconds=lease)
     connection.close()
 

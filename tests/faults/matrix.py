@@ -50,7 +50,7 @@ ROWS: Mapping[int, Row] = {
     23: Row("Redis may drop keys, or keeps no log on disk", "nothing is started", "which setting is wrong, in one line"),
     24: Row("Slack asks for fewer calls", "its wish is kept, the order within a thread, too", "late, and everything"),
     25: Row("Slack fails, or refuses for good", "a failure is tried again; what nobody was shown nobody can approve", "by mail, that Slack refuses and why"),
-    26: Row("Slack takes a message and does not say so", "it is looked for before it is posted again", "once"),
+    26: Row("Slack takes a message and does not say so", "it is looked for before it is posted again; what it does late, after something newer, is put right", "once"),
     27: Row("the model is slow, busy, broken or away", "the planner of rules chooses, plain commands ask nobody", "who did not choose, and why"),
     28: Row("the model answers with what is no step", "it is asked twice more, then rules choose; nothing runs", "a plain question"),
     29: Row("deliveries come three times, in any order, fifty at once", "one event", "once"),

@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -217,12 +216,6 @@ def test_an_address_where_nothing_answers_yet_is_a_warning(here: Installation) -
 
 
 # -- the store ---------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def redis_url() -> Iterator[str]:
-    with running_server() as url:
-        yield url
 
 
 def test_a_good_redis_is_good(here: Installation, redis_url: str) -> None:

@@ -1,26 +1,19 @@
 """Sums that many processes keep in one Redis."""
 
 import os
-from collections.abc import Iterator
 
 import pytest
 import redis
-from redis_server import emptied, running_server
+from redis_server import emptied
 
 from deploybot import metrics
 from deploybot.meter import MOST_GATHERED, Meter, Sums
 from deploybot.redis_safety import client
 
 
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with running_server() as url:
-        yield url
-
-
 @pytest.fixture
-def connection(url: str) -> redis.Redis:
-    return emptied(url)
+def connection(redis_url: str) -> redis.Redis:
+    return emptied(redis_url)
 
 
 def read(connection: redis.Redis, metric: metrics.Metric) -> list[Sums]:
@@ -39,12 +32,12 @@ def test_what_two_processes_count_is_summed(connection: redis.Redis) -> None:
 
 
 def test_a_forked_job_adds_what_it_saw_and_its_parent_does_not_add_it_again(
-    url: str, connection: redis.Redis
+    redis_url: str, connection: redis.Redis
 ) -> None:
-    meter = Meter(client(url))
+    meter = Meter(client(redis_url))
     child = os.fork()
     if not child:
-        own = Meter(client(url))
+        own = Meter(client(redis_url))
         own.observe(metrics.EVENTS, "finished")
         own.flush()
         os._exit(0)

@@ -4,13 +4,12 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import redis
 from otlp_receiver import OtlpReceiver
-from redis_server import emptied, running_server
+from redis_server import emptied
 from story import Story
 
 from deploybot.next_step import DoneForNow
@@ -22,15 +21,9 @@ from deploybot.tracing import told, turn_of
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with running_server() as url:
-        yield url
-
-
 @pytest.fixture
-def connection(url: str) -> redis.Redis:
-    return emptied(url)
+def connection(redis_url: str) -> redis.Redis:
+    return emptied(redis_url)
 
 
 @pytest.fixture
@@ -72,10 +65,10 @@ def test_outside_of_a_job_nothing_is_spanned(connection: redis.Redis) -> None:
 
 
 def test_a_forked_job_sends_its_own_spans_before_it_ends(
-    url: str, connection: redis.Redis, thread: Thread
+    redis_url: str, connection: redis.Redis, thread: Thread
 ) -> None:
     with OtlpReceiver() as collector:
-        tracer = OtlpTracer(collector.url, client(url))
+        tracer = OtlpTracer(collector.url, client(redis_url))
         children = []
         for _ in range(2):
             child = os.fork()
@@ -94,12 +87,12 @@ def test_a_forked_job_sends_its_own_spans_before_it_ends(
 
 @pytest.mark.parametrize("status", [400, 503])
 def test_a_collector_that_refuses_costs_seconds_once_and_no_job(
-    url: str, connection: redis.Redis, thread: Thread, status: int
+    redis_url: str, connection: redis.Redis, thread: Thread, status: int
 ) -> None:
     with OtlpReceiver(refuses=status) as collector:
         started = time.monotonic()
         for _ in range(20):
-            tracer = OtlpTracer(collector.url, client(url))  # as each forked job has its own
+            tracer = OtlpTracer(collector.url, client(redis_url))  # as each forked job has its own
             with tracer.job("advance", thread):
                 pass
             tracer.flush()
@@ -125,11 +118,11 @@ def test_headers_are_read_as_the_standard_has_them() -> None:
     }
 
 
-def test_nothing_of_it_is_loaded_where_no_collector_is_set(url: str, tmp_path: Path) -> None:
+def test_nothing_of_it_is_loaded_where_no_collector_is_set(redis_url: str, tmp_path: Path) -> None:
     (tmp_path / "deploybot.toml").write_text("")
     environ = {
         "DEPLOYBOT_CONFIG": str(tmp_path / "deploybot.toml"),
-        "DEPLOYBOT_REDIS_URL": url,
+        "DEPLOYBOT_REDIS_URL": redis_url,
         "DEPLOYBOT_SECRET_KEY": "k" * 40,
     }
     code = (

@@ -2,21 +2,15 @@ from collections.abc import Iterator
 
 import pytest
 import redis
-from redis_server import emptied, running_server
+from redis_server import emptied
 
 from deploybot.errors import ConfigError
 from deploybot.redis_safety import check, require_safe
 
 
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with running_server() as url:
-        yield url
-
-
 @pytest.fixture
-def connection(url: str) -> Iterator[redis.Redis]:
-    connection = emptied(url)
+def connection(redis_url: str) -> Iterator[redis.Redis]:
+    connection = emptied(redis_url)
     yield connection
     connection.config_set("appendonly", "yes")
     connection.config_set("appendfsync", "always")
@@ -53,25 +47,25 @@ def test_losing_a_second_in_a_power_cut_is_a_warning(connection: redis.Redis) ->
     assert "everysec" in problem.text
 
 
-def tenant(connection: redis.Redis, url: str, *rights: str) -> redis.Redis:
+def tenant(connection: redis.Redis, redis_url: str, *rights: str) -> redis.Redis:
     """Return the connection of somebody who has all rights but some."""
     connection.execute_command("ACL", "SETUSER", "tenant", "reset")
     connection.execute_command("ACL", "SETUSER", "tenant", "on", "nopass", "~*", "+@all", *rights)
-    return redis.Redis.from_url(url, username="tenant", password="any")
+    return redis.Redis.from_url(redis_url, username="tenant", password="any")
 
 
 def test_a_service_that_hides_its_settings_gets_a_warning(
-    connection: redis.Redis, url: str
+    connection: redis.Redis, redis_url: str
 ) -> None:
-    (problem,) = require_safe(tenant(connection, url, "-config", "-info"))
+    (problem,) = require_safe(tenant(connection, redis_url, "-config", "-info"))
 
     assert problem.setting == "config"
 
 
 def test_where_settings_are_not_for_us_to_read_the_rest_is_found_another_way(
-    connection: redis.Redis, url: str
+    connection: redis.Redis, redis_url: str
 ) -> None:
-    (problem,) = require_safe(tenant(connection, url, "-config"))
+    (problem,) = require_safe(tenant(connection, redis_url, "-config"))
 
     assert problem.setting == "appendfsync"
     assert "CONFIG is refused" in problem.text
@@ -82,12 +76,12 @@ def test_where_settings_are_not_for_us_to_read_the_rest_is_found_another_way(
     ("setting", "value"), [("appendonly", "no"), ("maxmemory-policy", "allkeys-lru")]
 )
 def test_a_redis_that_can_lose_threads_is_refused_though_it_hides_its_settings(
-    connection: redis.Redis, url: str, setting: str, value: str
+    connection: redis.Redis, redis_url: str, setting: str, value: str
 ) -> None:
     connection.config_set(setting, value)
 
     with pytest.raises(ConfigError, match=setting):
-        require_safe(tenant(connection, url, "-config"))
+        require_safe(tenant(connection, redis_url, "-config"))
 
 
 def test_a_replica_is_refused(connection: redis.Redis) -> None:

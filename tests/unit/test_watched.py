@@ -1,12 +1,11 @@
 """What is told of stores, models and jobs, and that nothing depends on the telling."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
 import redis
 from fakes import plain_prompt
-from redis_server import emptied, running_server
+from redis_server import emptied
 
 from deploybot import metrics
 from deploybot.errors import ModelUnavailableError, StoreUnavailableError
@@ -22,15 +21,9 @@ NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
 HELLO = ApiMessageReceived(at=NOON, by="ann", delivery="d1", text="hello")
 
 
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with running_server() as url:
-        yield url
-
-
 @pytest.fixture
-def connection(url: str) -> redis.Redis:
-    return emptied(url)
+def connection(redis_url: str) -> redis.Redis:
+    return emptied(redis_url)
 
 
 @pytest.fixture
@@ -76,14 +69,14 @@ def test_a_model_that_fails_is_counted_and_its_failure_goes_on(watch: Watch) -> 
     assert total(watch, metrics.MODEL_TOKENS, "broken", "in") == 70
 
 
-def store(url: str) -> WatchedStore:
-    return WatchedStore(client(url), key=b"k" * 32, now=lambda: NOON)
+def store(redis_url: str) -> WatchedStore:
+    return WatchedStore(client(redis_url), key=b"k" * 32, now=lambda: NOON)
 
 
 def test_what_is_appended_is_counted_once_it_is_stored(
-    url: str, connection: redis.Redis, watch: Watch
+    redis_url: str, connection: redis.Redis, watch: Watch
 ) -> None:
-    watched = store(url)
+    watched = store(redis_url)
     watched.watch = watch
 
     watched.append(Thread("t1"), HELLO, dedupe=("d1",))
@@ -92,13 +85,13 @@ def test_what_is_appended_is_counted_once_it_is_stored(
 
 
 def test_an_append_does_not_depend_on_being_counted(
-    url: str, connection: redis.Redis, caplog: pytest.LogCaptureFixture
+    redis_url: str, connection: redis.Redis, caplog: pytest.LogCaptureFixture
 ) -> None:
     class Spoilt(Meter):
         def add(self, *observations: metrics.Observation) -> None:
             raise ZeroDivisionError
 
-    watched = store(url)
+    watched = store(redis_url)
     watched.watch = Watch(Spoilt(connection))
 
     watched.append(Thread("t1"), HELLO)

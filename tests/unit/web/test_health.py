@@ -1,10 +1,9 @@
 import time
-from collections.abc import Iterator
 
 import pytest
 import redis
 from office import DEAD, Office
-from redis_server import emptied, running_server
+from redis_server import emptied
 from story import Story
 
 from deploybot.queue import CLOCK_SEEN
@@ -17,16 +16,10 @@ def office(story: Story) -> Office:
     return Office(story)
 
 
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with running_server() as url:
-        yield url
-
-
 @pytest.fixture
-def connection(url: str) -> redis.Redis:
+def connection(redis_url: str) -> redis.Redis:
     """Return a store at whose side everything works."""
-    connection = emptied(url)
+    connection = emptied(redis_url)
     for queue in NAMES:
         connection.sadd(f"rq:workers:{queue}", f"rq:worker:{queue}")
         connection.set(f"rq:worker:{queue}", "alive", ex=60)

@@ -1,9 +1,7 @@
-from collections.abc import Iterator
-
 import pytest
 import redis
 from fastapi import FastAPI
-from redis_server import emptied, running_server
+from redis_server import emptied
 from starlette.testclient import TestClient
 
 from deploybot import metrics
@@ -14,12 +12,6 @@ from deploybot.vitals import look
 from deploybot.web.metrics import Collector, router
 
 
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with running_server() as url:
-        yield url
-
-
 def client(connection: redis.Redis, token: str = "") -> TestClient:
     app = FastAPI()
     collector = Collector(Meter(connection), lambda: look(connection), BudgetTables())
@@ -27,8 +19,8 @@ def client(connection: redis.Redis, token: str = "") -> TestClient:
     return TestClient(app)
 
 
-def test_an_empty_installation_names_every_metric(url: str) -> None:
-    text = client(emptied(url)).get("/metrics").text
+def test_an_empty_installation_names_every_metric(redis_url: str) -> None:
+    text = client(emptied(redis_url)).get("/metrics").text
 
     for metric in metrics.METRICS:
         kind = metric.kind
@@ -47,25 +39,25 @@ def test_a_store_that_is_away_is_told_and_nothing_else() -> None:
 
 
 @pytest.mark.parametrize("sent", ["", "Bearer", "Bearer another", "Basic the-token", "Bearer ü"])
-def test_without_the_token_nothing_is_told(url: str, sent: str) -> None:
+def test_without_the_token_nothing_is_told(redis_url: str, sent: str) -> None:
     headers = {"Authorization": sent.encode("latin-1")} if sent else {}
 
-    answer = client(emptied(url), "the-token").get("/metrics", headers=headers)
+    answer = client(emptied(redis_url), "the-token").get("/metrics", headers=headers)
 
     assert answer.status_code == 401
     assert "deploybot_threads" not in answer.text
 
 
-def test_with_the_token_everything_is_told(url: str) -> None:
+def test_with_the_token_everything_is_told(redis_url: str) -> None:
     headers = {"Authorization": "Bearer the-token"}
 
-    answer = client(emptied(url), "the-token").get("/metrics", headers=headers)
+    answer = client(emptied(redis_url), "the-token").get("/metrics", headers=headers)
 
     assert answer.status_code == 200
 
 
-def test_a_label_cannot_write_a_line_of_its_own(url: str) -> None:
-    connection = emptied(url)
+def test_a_label_cannot_write_a_line_of_its_own(redis_url: str) -> None:
+    connection = emptied(redis_url)
     meter = Meter(connection)
     meter.observe(metrics.STEPS_FAILED, 'x"} 1\ndeploybot_store_up 0\n')
     meter.flush()

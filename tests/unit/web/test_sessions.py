@@ -1,16 +1,8 @@
-from collections.abc import Iterator
-
 import pytest
 from fakes import FakeClock
-from redis_server import emptied, running_server
+from redis_server import emptied
 
 from deploybot.web.sessions import GRACE, Sessions
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    with running_server() as url:
-        yield url
 
 
 @pytest.fixture
@@ -19,8 +11,8 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-def connection(server):
-    connection = emptied(server)
+def connection(redis_url):
+    connection = emptied(redis_url)
     yield connection
     connection.close()
 

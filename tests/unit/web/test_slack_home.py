@@ -11,7 +11,6 @@ import pytest
 from fakes import NOON, sha_of
 from page_office import PageOffice
 from page_office import opened as office_of
-from redis_server import running_server
 from slack_bot import SECRET, TOKEN
 
 from deploy.locks import Hold
@@ -28,12 +27,6 @@ from deploybot.ports import EnvironmentRow, People
 from deploybot.ports import Person as Known
 from deploybot.queue import due_key
 from deploybot.web.slack_home import refresh
-
-
-@pytest.fixture(scope="module")
-def redis_url() -> Iterator[str]:
-    with running_server() as url:
-        yield url
 
 
 @pytest.fixture

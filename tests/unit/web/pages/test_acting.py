@@ -3,22 +3,15 @@ from collections.abc import Iterator
 
 import pytest
 from page_office import Browser, PageOffice, fields, opened
-from redis_server import running_server
 
 from deploybot.events import ApiMessageReceived, ApprovalDenied, ApprovalGranted, Forked
 from deploybot.next_step import DoneForNow, RequestHumanInput
 from deploybot.thread import Status
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    with running_server() as url:
-        yield url
-
-
 @pytest.fixture
-def office(server, tmp_path) -> Iterator[PageOffice]:
-    with opened(server, tmp_path) as office:
+def office(redis_url, tmp_path) -> Iterator[PageOffice]:
+    with opened(redis_url, tmp_path) as office:
         yield office
 
 

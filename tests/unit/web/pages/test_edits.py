@@ -3,7 +3,6 @@ from collections.abc import Iterator
 
 import pytest
 from page_office import PageOffice, opened
-from redis_server import running_server
 
 from deploybot.next_step import DeployTogether, DoneForNow, Part
 from deploybot.thread import Status
@@ -15,15 +14,9 @@ BOTH = DeployTogether(
 )
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    with running_server() as url:
-        yield url
-
-
 @pytest.fixture
-def office(server, tmp_path) -> Iterator[PageOffice]:
-    with opened(server, tmp_path) as office:
+def office(redis_url, tmp_path) -> Iterator[PageOffice]:
+    with opened(redis_url, tmp_path) as office:
         office.story.verified_on_staging("main")
         office.story.model_will(BOTH, DoneForNow(message="Done.")).person_says("deploy both")
         yield office

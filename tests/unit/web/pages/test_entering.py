@@ -5,17 +5,11 @@ from collections.abc import Iterator
 
 import pytest
 from page_office import Browser, PageOffice, fields, opened
-from redis_server import running_server, wait_until
+from redis_server import wait_until
 from smtp_sink import SmtpSink
 
 from deploybot.config import read_settings
 from deploybot.errors import ConfigError
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    with running_server() as url:
-        yield url
 
 
 @pytest.fixture
@@ -25,13 +19,13 @@ def sink() -> Iterator[SmtpSink]:
 
 
 @pytest.fixture
-def office(server, tmp_path, sink) -> Iterator[PageOffice]:
+def office(redis_url, tmp_path, sink) -> Iterator[PageOffice]:
     mail = {
         "DEPLOYBOT_URL": "http://127.0.0.1",
         "DEPLOYBOT_EMAIL_ADDRESS": "bot@shop.example",
         "DEPLOYBOT_SMTP_URL": sink.url,
     }
-    with opened(server, tmp_path, **mail) as office:
+    with opened(redis_url, tmp_path, **mail) as office:
         yield office
 
 
@@ -84,9 +78,9 @@ def test_the_cookie_is_for_us_alone(office):
     assert "Domain" not in cookie
 
 
-def test_where_we_are_reached_by_https_the_cookie_goes_no_other_way(server, tmp_path):
+def test_where_we_are_reached_by_https_the_cookie_goes_no_other_way(redis_url, tmp_path):
     with opened(
-        server,
+        redis_url,
         tmp_path,
         DEPLOYBOT_URL="https://bot.example",
         DEPLOYBOT_SIGN_IN_BY_CHOICE="",

@@ -5,17 +5,10 @@ import pytest
 import urllib3
 from cryptography.hazmat.primitives.asymmetric import rsa
 from page_office import Browser, PageOffice, fields, opened
-from redis_server import running_server
 from slack_sign_in import TEAM, USER, SlackSignInServer
 
 from deploybot.config import read_settings
 from deploybot.errors import ConfigError
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    with running_server() as url:
-        yield url
 
 
 @pytest.fixture
@@ -25,9 +18,9 @@ def slack() -> Iterator[SlackSignInServer]:
 
 
 @pytest.fixture
-def office(server, tmp_path, slack) -> Iterator[PageOffice]:
+def office(redis_url, tmp_path, slack) -> Iterator[PageOffice]:
     with opened(
-        server,
+        redis_url,
         tmp_path,
         DEPLOYBOT_URL="http://127.0.0.1",
         SLACK_CLIENT_ID=slack.client_id,
@@ -137,10 +130,10 @@ def test_a_code_that_slack_does_not_know_signs_nobody_in(office, slack):
     assert "Slack did not say who you are" in answer.text
 
 
-def test_another_workspace_signs_nobody_in(server, tmp_path, slack):
+def test_another_workspace_signs_nobody_in(redis_url, tmp_path, slack):
     slack.claims = {TEAM: "T0ELSEWHERE"}
     with opened(
-        server,
+        redis_url,
         tmp_path,
         DEPLOYBOT_URL="http://127.0.0.1",
         SLACK_CLIENT_ID=slack.client_id,

@@ -6,21 +6,14 @@ from urllib.parse import urlsplit
 
 import pytest
 from page_office import PageOffice, opened
-from redis_server import running_server
 from slack_bot import served
 
 from deploybot.events import ApiMessageReceived
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    with running_server() as url:
-        yield url
-
-
 @pytest.fixture
-def office(server, tmp_path) -> Iterator[PageOffice]:
-    with opened(server, tmp_path) as office:
+def office(redis_url, tmp_path) -> Iterator[PageOffice]:
+    with opened(redis_url, tmp_path) as office:
         yield office
 
 

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 import pytest
 from fakes import NOON, sha_of
 from page_office import PageOffice, long_thread, opened
-from redis_server import running_server
 
 from deploy.plan import Commit
 from deploybot.events import ApiMessageReceived, StepChosen
@@ -15,15 +14,9 @@ from deploybot.thread import Thread
 SCRIPT = "<script>alert(1)</script>"
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    with running_server() as url:
-        yield url
-
-
 @pytest.fixture
-def office(server, tmp_path) -> Iterator[PageOffice]:
-    with opened(server, tmp_path) as office:
+def office(redis_url, tmp_path) -> Iterator[PageOffice]:
+    with opened(redis_url, tmp_path) as office:
         yield office
 
 
