@@ -126,9 +126,12 @@ class StepFailedError(DeployError):
         *,
         exit_code: int | None = None,
         tail: tuple[str, ...] = (),
+        stranded: bool = False,
     ) -> None:
         super().__init__(error)
         self.step = step
         self.error = error
         self.exit_code = exit_code
         self.tail = tail
+        self.stranded = stranded
+        """Whether the way back to what was live before failed, too."""

@@ -1,5 +1,6 @@
 """The records that a target keeps of what happened to it; the file they are in is `journal`'s."""
 
+import operator
 from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter
@@ -102,6 +103,8 @@ class EndedRecord(_OfApproval):
     error: str | None = None
     tail: tuple[str, ...] = ()
     link: str = ""
+    stranded: bool = Field(default=False, exclude_if=operator.not_)
+    """Whether the way back failed, too; written only then, so that an older version reads all else."""
 
 
 class ClosedRecord(_OfApproval):

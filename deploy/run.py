@@ -88,6 +88,7 @@ def _outcome(target: Target, failed: StepFailedError | None, started: float) -> 
         tail=failed.tail if failed else (),
         live_sha=live.sha if live else None,
         seconds=round(time.monotonic() - started, 3),
+        stranded=failed.stranded if failed else False,
     )
 
 

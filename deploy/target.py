@@ -132,6 +132,8 @@ class Ended(BaseModel):
     error: str | None = None
     tail: tuple[str, ...] = ()
     link: str = ""
+    stranded: bool = False
+    """Whether the way back to what was live before failed, too."""
 
 
 Probe = NeverBegan | Began | Running | Ended
@@ -154,6 +156,8 @@ class Outcome(BaseModel):
     live_sha: Sha | None
     seconds: float
     link: str = ""
+    stranded: bool = False
+    """Whether the way back to what was live before failed, too."""
 
 
 class TestReport(BaseModel):

@@ -1,5 +1,6 @@
 """Builds what alarms are said by, from the settings; when there is something to say is others' to know."""
 
+import platform
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
@@ -11,6 +12,7 @@ from deploybot.alarms import EVERY, Alarms
 from deploybot.config import Configuration, Settings, read_configuration, read_settings
 from deploybot.outbound.slack_calls import slack_client
 from deploybot.outbound.smtp import SmtpSettings
+from deploybot.ports import Operation
 from deploybot.queue import PREFIX
 from deploybot.redaction import Redactor, secrets_in
 
@@ -45,6 +47,22 @@ def shared_alarms(
     alarms = alarms_of(settings, configuration, now)
     alarms.first = partial(_said_first, connection)
     return alarms
+
+
+def of_stalls(alarms: Alarms) -> Callable[[Operation], object]:
+    """Return what tells that a worker of this machine came back after its lease had run out."""
+    node = platform.node()
+
+    def say(operation: Operation) -> None:
+        alarms.say(
+            f"stalled:{node}",
+            f"A worker on {node} stood still, or did not reach the store, for longer than its lease "
+            f"while it changed {operation.service} on {operation.environment}. When it went on it was "
+            "shut out, and changed nothing more; the thread of that deploy says what is known. Look "
+            "at that machine: was it paused, or is it short of memory?",
+        )
+
+    return say
 
 
 def alarms_from_environment(now: Callable[[], datetime]) -> Alarms:

@@ -11,7 +11,7 @@ from pathlib import Path
 from deploy import journal
 from deploybot import logs, troubles
 from deploybot.agent import Agent
-from deploybot.alarming import shared_alarms
+from deploybot.alarming import of_stalls, shared_alarms
 from deploybot.alarms import Alarms
 from deploybot.anchors import Anchors
 from deploybot.config import (
@@ -205,6 +205,7 @@ def build_bot(settings: Settings, configuration: Configuration) -> Bot:
             lease=lease,
             directory=directory,
             people=people,
+            stalled=of_stalls(alarms),
         ),
         surveyor=Surveyor(
             store=store,

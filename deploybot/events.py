@@ -380,6 +380,8 @@ class DeployFailed(Fact):
     recovered: bool = False
     part: int = 0
     link: str = ""
+    held: bool = False
+    """Whether nothing is deployed there until an approver frees it: the way back failed, too."""
 
 
 class DeployOutcomeUnknown(Fact):

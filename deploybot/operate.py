@@ -5,16 +5,18 @@ own refusal of anything seen → steps under lease and fence → the outcome, ap
 one atomic step. Nothing here ever runs an approval again.
 """
 
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 
 from deploy.errors import DeployError, LeaseLostError
 from deploy.locks import Hold
 from deploy.plan import SHORT, Plan
-from deploy.target import Order, Progress, Running
+from deploy.target import Ended, Order, Progress, Running
 from deploybot.approvals import ApprovalRequest
 from deploybot.errors import ClaimRefusedError, ConflictError, StoreUnavailableError
 from deploybot.events import (
+    DeployFailed,
     DeployOutcomeUnknown,
     DeployStarted,
     DeploySucceeded,
@@ -41,7 +43,9 @@ class Operator:
         lease: timedelta = timedelta(seconds=20),
         directory: Directory | None = None,
         people: People = NOBODY_KNOWN,
+        stalled: Callable[[Operation], object] = lambda _: None,
     ) -> None:
+        """`stalled` is told when a worker finds that its lease ran out while it was at work."""
         self._gate = Gate(
             store=store, deployer=deployer, clock=clock, directory=directory, people=people
         )
@@ -49,6 +53,7 @@ class Operator:
         self._deployer = deployer
         self._clock = clock
         self._lease = lease
+        self._stalled = stalled
         self._proving = Proving(store=store, deployer=deployer, clock=clock)
 
     def operate(self, thread: Thread | str) -> Thread:
@@ -121,13 +126,15 @@ class Operator:
         try:
             outcome = self._deployer.run(order, beat, report)
         except LeaseLostError:
+            self._stalled(operation)
             return thread  # whoever took the lease asks the target and says what it found
         except DeployError as error:
             return self._settle(thread, change, operation, str(error))
         if isinstance(outcome, Running):
             self._store.let_go(operation)
             return self._look_again(thread, operation, outcome)
-        return self._end(thread, ended(change, outcome, self._clock.now()), operation)
+        event = ended(change, outcome, self._clock.now())
+        return self._end(thread, event, operation, stranded=outcome.stranded)
 
     def _look_again(self, thread: Thread, operation: Operation, running: Running) -> Thread:
         """Leave what runs elsewhere to itself, tell how far it is, and look again later."""
@@ -137,12 +144,17 @@ class Operator:
         self._store.later("operate", thread.id, running.look_again_seconds)
         return thread
 
-    def _end(self, thread: Thread, event: Event, operation: Operation) -> Thread:
+    def _end(
+        self, thread: Thread, event: Event, operation: Operation, *, stranded: bool = False
+    ) -> Thread:
         """Append how it ended and free the environment, whatever was said meanwhile.
 
-        An unknown outcome frees nothing: nothing else starts there until it is resolved.
+        An unknown outcome frees nothing: nothing else starts there until it is resolved. A way back
+        that failed leaves the place held: people must look before anything else goes there.
         """
-        hold = self._hold(_change(thread).plan, event)
+        hold = self._hold(thread, _change(thread).plan, event, stranded=stranded)
+        if hold is not None and isinstance(event, DeployFailed):
+            event = event.model_copy(update={"held": True})
         release = None if isinstance(event, DeployOutcomeUnknown) else operation
         while True:
             try:
@@ -152,20 +164,28 @@ class Operator:
                 if not thread.is_deploying:
                     return thread  # a sweeper asked the target and was first
 
-    def _hold(self, plan: Plan, event: Event) -> Hold | None:
+    def _hold(self, thread: Thread, plan: Plan, event: Event, *, stranded: bool) -> Hold | None:
         """Keep what a roll back left as it is, so that nothing redeploys the bad commit."""
         table = self._deployer.catalog.environments[plan.environment]
-        if plan.action != "roll_back" or not isinstance(event, DeploySucceeded):
-            return None
+        is_back = plan.action == "roll_back"
+        match event:
+            case DeploySucceeded() if is_back:
+                bad = plan.previous_sha or ""
+                reason = f"{bad[:SHORT]} was rolled back to {plan.sha[:SHORT]}"
+            case DeployFailed(began=True) if is_back and thread.standing.stop is None:
+                reason = f"the roll back to {plan.sha[:SHORT]} failed"
+            case DeployFailed() if stranded:
+                reason = f"{plan.sha[:SHORT]} failed, and so did the way back"
+            case _:
+                return None
         if not table.hold_after_rollback:
             return None
-        bad = plan.previous_sha or ""
         lasts = table.hold_after_rollback_seconds
         return Hold(
             service=plan.service,
             environment=plan.environment,
             owner="deploybot",
-            reason=f"{bad[:SHORT]} was rolled back to {plan.sha[:SHORT]}",
+            reason=reason,
             at=event.at,
             expires=event.at + timedelta(seconds=lasts) if lasts else None,
             made_by="rollback",
@@ -210,7 +230,8 @@ class Operator:
             now=self._clock.now(),
             watched=elsewhere,
         )
-        return self._end(thread, event, operation)
+        stranded = isinstance(found, Ended) and found.stranded
+        return self._end(thread, event, operation, stranded=stranded)
 
 
 def _request(thread: Thread) -> ApprovalRequest:

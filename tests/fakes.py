@@ -130,6 +130,8 @@ class FakeDeployer:
     history: dict[tuple[str, str], list[str]] = field(default_factory=dict)
     fails: dict[str, str] = field(default_factory=dict)
     """Service → error of its deploys."""
+    stranded: set[str] = field(default_factory=set)
+    """Services whose way back fails, too."""
     failing_tests: set[str] = field(default_factory=set)
     """Environments whose tests fail."""
     main: str = "main"
@@ -280,13 +282,11 @@ class FakeDeployer:
         self.ran.append(f"{plan.action} {plan.service} {plan.sha[:7]} {plan.environment}")
         live = self.live_now.get(place)
         if error := self.fails.get(plan.service):
-            live_sha = live.sha if live else None
-            self.ended[order.approval_id] = Ended(
-                outcome="failed", sha=plan.sha, live_sha=live_sha, step="build", error=error
-            )
-            return Outcome(
-                outcome="failed", step="build", error=error, live_sha=live_sha, seconds=1.0
-            )
+            said: dict[str, Any] = {"outcome": "failed", "step": "build", "error": error}
+            said |= {"live_sha": live.sha if live else None}
+            said |= {"stranded": plan.service in self.stranded}
+            self.ended[order.approval_id] = Ended(sha=plan.sha, **said)
+            return Outcome(seconds=1.0, **said)
         if running := self.elsewhere.get(plan.service):
             return running
         guard()

@@ -129,6 +129,7 @@ class Journaled:
                     step=failed.step if failed else None,
                     error=failed.error if failed else None,
                     tail=failed.tail if failed else (),
+                    stranded=failed.stranded if failed else False,
                 )
             )
 
@@ -158,6 +159,7 @@ class Journaled:
             error=ended.error,
             tail=ended.tail,
             link=ended.link,
+            stranded=ended.stranded,
         )
 
     def settle(self, order: Order) -> Probe:

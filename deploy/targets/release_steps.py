@@ -174,26 +174,29 @@ class ReleaseSteps:
         if not self._is_switched:
             return failed
         self._is_undoing = True
-        previous = self.order.plan.previous_sha
+        previous, is_well = self.order.plan.previous_sha, True
         try:
             with self.target.journal.owned(self.order.fence) as write:
                 self.directory.point_at(previous)
                 write(self.target.switched(self.order, previous, self.sha, back=True))
         except (OSError, TargetError) as error:
+            is_well = False
             then = f"It is live still, because the switch back failed too: {error}"
         else:
             then = "Nothing was live before, and nothing is now."
             if previous is not None:
-                again = self._again(previous)
+                again, is_well = self._again(previous)
                 then = f"The release before, {previous[:SHORT]}, is live again{again}."
         return StepFailedError(
             failed.step,
             f"{failed.error.rstrip('.')}. {then}",
             exit_code=failed.exit_code,
             tail=failed.tail,
+            stranded=not is_well,
         )
 
-    def _again(self, previous: str) -> str:
+    def _again(self, previous: str) -> tuple[str, bool]:
+        """Let the service know that the release before is back; return how that went, and whether well."""
         table = self.target.table
         try:
             if table.activate is not None:
@@ -203,11 +206,13 @@ class ReleaseSteps:
                 limit = ("activate_timeout_seconds", table.activate_timeout_seconds)
                 self._command("activate", argv, previous, limit)
         except StepFailedError as error:
-            return f", but the service could not be told ({error.error})"
+            return f", but the service could not be told ({error.error})", False
         if self.target.place.url is None:
-            return ""
+            return "", True
         problem = self._live_problem(previous)
-        return " and well" if problem is None else f", but is not well either: {problem}"
+        if problem is not None:
+            return f", but is not well either: {problem}", False
+        return " and well", True
 
     def _live_problem(self, sha: str) -> str | None:
         table, url = self.target.table, self.target.place.url

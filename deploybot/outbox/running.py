@@ -37,7 +37,8 @@ def about(reel: Reel, seq: int, event: Event) -> None:
                 detail=event.tail,
                 link=event.link,
             )
-            reel.tell(Said(key, _failed(reel, event), "bad", detail=event.tail))
+            whom = _may_settle(reel, request_id) if event.held else ()
+            reel.tell(Said(key, _failed(reel, event), "bad", detail=event.tail, mention=whom))
         case DeployOutcomeUnknown(request_id=request_id, step=step, live=live):
             state = CardState.UNKNOWN
             told = {"at": event.at, "note": step, "live": live, "link": event.link}
@@ -126,7 +127,15 @@ def _failed(reel: Reel, event: DeployFailed) -> str:
         live = f"{live} {_and_the_others(card.request, event.part)}"
     if not event.began:
         return f"Approved, but never started: {event.error} {live} Approve again to deploy."
-    return f"Deploy failed at {event.step}: {event.error} {live}"
+    held = ""
+    if event.held and isinstance(card, Card):
+        plan = card.request.plans[event.part]
+        where = f"{plan.service} on {plan.environment}"
+        held = (
+            f" {where} is held: only a roll back goes there until an approver has looked and frees it: "
+            f"“unlock {where}”."
+        )
+    return f"Deploy failed at {event.step}: {event.error} {live}{held}"
 
 
 def _and_the_others(request: ApprovalRequest, part: int) -> str:

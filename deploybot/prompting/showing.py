@@ -220,10 +220,12 @@ def _entry(  # noqa: C901, PLR0911, PLR0912, PLR0915 - one flat table, a case an
         case DeploySucceeded(sha=sha):
             return _result(event, before, status="succeeded", live=sha[:SHORT])
         case DeployFailed(step=step_name, error=error, live=live):
-            failed = {"at_step": step_name, "error": error, "output": list(event.tail)}
-            began = None if event.began else False
+            more = {"at_step": step_name, "error": error, "output": list(event.tail)}
+            began, held = None if event.began else False, event.held or None
             live = (live or "nothing")[:SHORT]
-            return _result(event, before, status="failed", began=began, **failed, live=live)
+            return _result(
+                event, before, status="failed", began=began, **more, live=live, held=held
+            )
         case DeployOutcomeUnknown(step=step_name):
             return _result(event, before, status="unknown", at_step=step_name)
         case DeployResolved(outcome=outcome, live=live, comment=comment):

@@ -9,6 +9,7 @@ from deploybot.events import (
     ApprovalSuperseded,
     DeployFailed,
     DeployStarted,
+    DeploySucceeded,
     Escalated,
 )
 from deploybot.inbound.slack_buttons import APPROVE
@@ -45,10 +46,21 @@ def test_a_way_back_that_fails_is_told_and_nothing_is_tried_again(company: Whole
 
     assert isinstance(end, DeployFailed)
     assert end.step == "activate"
-    company.until_told(thread_id, f"{live[:7]}, is live again, but the service could not be told")
+    company.until_told(
+        thread_id,
+        f"{live[:7]}, is live again, but the service could not be told",
+        "is held: only a roll back goes there",
+    )
     assert company.effects() == before + 1
     assert len(company.of(thread_id, DeployStarted)) == 1
     assert company.live("production", "backend") == live
+
+    company.says("ann", "deploy backend v1.1.0 to production")
+    company.until(lambda: "backend on production is held by deploybot" in company.channel(), "no")
+    company.says("ann", "unlock backend on production")
+    company.until(lambda: not company.store.holds(), "an approver frees it")
+    (company.folder / "deaf").unlink()
+    assert isinstance(company.ends(company.approved()), DeploySucceeded)
 
 
 @pytest.mark.row(35)

@@ -174,6 +174,7 @@ def test_a_worker_that_stalls_past_its_lease_can_do_nothing_more(company: WholeC
     stalled = company.busy()
     _is_not_known(company, thread_id, before + 1)
     company.until(lambda: not set(stalled) & set(company.busy()), "the worker goes on, and ends")
+    company.until(lambda: "for longer than its lease" in company.channel(), "people hear of it")
 
     assert company.live("production", "backend") == live
 

@@ -5,8 +5,8 @@ from datetime import timedelta
 from fakes import NOON, sha_of
 
 from deploy.locks import Hold
-from deploybot.events import ApiMessageReceived, StepFailed
-from deploybot.next_step import Deploy, DoneForNow
+from deploybot.events import ApiMessageReceived, DeployFailed, StepFailed
+from deploybot.next_step import Deploy, DoneForNow, RollBack
 from deploybot.telling import Card, CardState, Said
 from deploybot.thread import Status
 
@@ -34,6 +34,42 @@ def test_a_held_service_takes_no_deploy_and_says_how_to_free_it(story):
     assert failed.code == "environment_held"
     assert "unlock backend on production" in failed.error
     assert story.deployer.ran == []
+
+
+def test_a_roll_back_that_fails_leaves_the_place_held_and_its_approvers_are_called(story):
+    back = RollBack(service="backend", environment="production", reason="it is slow")
+    story.deployer.put_live("backend", "production", sha_of("old"))
+    story.deployer.put_live("backend", "production", sha_of("new"))
+    story.model_will(back, DoneForNow(message="No.")).person_says("go back")
+    story.deployer.fails["backend"] = "exit code 3"
+
+    story.approves()
+
+    (hold,) = story.store.holds()
+    assert hold.reason == f"the roll back to {sha_of('old')[:7]} failed"
+    (told,) = (one for one in story.told if isinstance(one, Said) and "failed at" in one.text)
+    assert "only a roll back goes there until an approver has looked" in told.text
+    assert told.mention == ("ann", "ben", "mia")
+
+
+def test_a_deploy_whose_way_back_fails_leaves_the_place_held_and_any_other_does_not(story):
+    story.verified_on_staging().model_will(DEPLOY, DoneForNow(message="No.")).person_says("go")
+    story.deployer.fails["backend"] = "exit code 3"
+    story.approves()
+    free = story.store.holds()
+
+    story.model_will(DEPLOY, DoneForNow(message="No.")).person_says("once more")
+    story.deployer.stranded.add("backend")
+    story.approves()
+
+    assert free == ()
+    (hold,) = story.store.holds()
+    assert (hold.service, hold.made_by) == ("backend", "rollback")
+    assert "and so did the way back" in hold.reason
+    assert [event.held for event in story.thread.events if isinstance(event, DeployFailed)] == [
+        False,
+        True,
+    ]
 
 
 def test_an_approver_frees_it_by_saying_so_and_no_model_is_asked(story):

@@ -176,7 +176,7 @@ def test_a_release_that_cannot_be_activated_is_switched_back_and_the_old_one_act
 
     outcome = deploy(shop, catalog)
 
-    assert (outcome.step, outcome.exit_code) == ("activate", 9)
+    assert (outcome.step, outcome.exit_code, outcome.stranded) == ("activate", 9, False)
     assert log.read_text().split() == [sha(catalog, "v1.1.0"), sha(catalog, "v1.0.0")]
     assert live(shop, catalog) == sha(catalog, "v1.0.0")
 
@@ -191,6 +191,7 @@ def test_a_release_whose_activation_cannot_even_start_is_switched_back(shop):
     assert outcome.error is not None
     assert outcome.error.startswith("no-such-program cannot be run")
     assert "is live again, but the service could not be told" in outcome.error
+    assert outcome.stranded
     assert live(shop, catalog) == sha(catalog, "v1.0.0")
 
 
