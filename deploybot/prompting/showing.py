@@ -221,10 +221,10 @@ def _entry(  # noqa: C901, PLR0911, PLR0912, PLR0915 - one flat table, a case an
             return _result(event, before, status="succeeded", live=sha[:SHORT])
         case DeployFailed(step=step_name, error=error, live=live):
             more = {"at_step": step_name, "error": error, "output": list(event.tail)}
-            began, held = None if event.began else False, event.held or None
-            live = (live or "nothing")[:SHORT]
+            began, is_held = None if event.began else False, event.held or None
+            now = (live or "nothing")[:SHORT]
             return _result(
-                event, before, status="failed", began=began, **more, live=live, held=held
+                event, before, status="failed", began=began, **more, live=now, held=is_held
             )
         case DeployOutcomeUnknown(step=step_name):
             return _result(event, before, status="unknown", at_step=step_name)
