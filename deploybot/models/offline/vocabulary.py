@@ -140,7 +140,7 @@ CLOCK = re.compile(
 IN_TURN = re.compile(r"\b(first|then|after|before|afterwards|followed by|and finally)\b")
 """Words by which people give an order of their own, one after the other."""
 CONDITION = re.compile(
-    r"\b(if|once|unless|when|until|as soon as)\b"
+    r"\b(if|(?<!\bat )once|unless|when|until|as soon as)\b"
     r"(?! (possible|you can|ok|okay|you have|ready|more|you get|again))"
 )
 
