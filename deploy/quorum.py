@@ -1,12 +1,14 @@
 """Whether the people who said yes are enough: so many, and one of each group that must be heard.
 
 Pure. A vote is the seats that one person may take, of which they take one: their own, or that of
-somebody they answer for. A seat counts once, and for one group only.
+somebody they answer for. A seat counts once, and for one group only; which groups, the last vote
+that names the seat knows best. Counted as a maximum flow, so that many stand-ins cost no more than
+their number.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import product
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -22,46 +24,81 @@ Vote = Sequence[Seat]
 
 
 def is_enough(votes: Iterable[Vote], quorum: int, one_from_each: Sequence[str]) -> bool:
-    """Tell whether the votes can be counted so that the rule is met."""
-    return any(
-        len(seats) >= quorum and len(_heard(seats, one_from_each)) == len(one_from_each)
-        for seats in _ways(votes)
-    )
+    """Tell whether the votes can be counted so that the rule is met.
+
+    Whoever is heard for the groups can be among as many as can be counted at all: one who can be
+    seated never takes the place of another for good.
+    """
+    votes = tuple(votes)
+    return counted(votes) >= quorum and not unheard(votes, one_from_each)
 
 
 def unheard(votes: Iterable[Vote], one_from_each: Sequence[str]) -> tuple[str, ...]:
     """Return the groups of which nobody counts yet, the votes counted so that these are fewest."""
-    heard = max((_heard(seats, one_from_each) for seats in _ways(votes)), key=len, default={})
-    return tuple(group for group in one_from_each if group not in heard)
+    votes = tuple(votes)
+    seats = {seat.person: seat for vote in votes for seat in vote}
+    flow = _Flow.of(votes)
+    for seat in seats.values():
+        for group in seat.groups:
+            flow.leads((_COUNTED, seat.person), ("group", group))
+    missing = []
+    for group in one_from_each:
+        flow.leads(("group", group), _END)
+        if not flow.grows():
+            flow.ways[("group", group)].discard(_END)
+            missing.append(group)
+    return tuple(missing)
 
 
 def counted(votes: Iterable[Vote]) -> int:
     """Return for how many the votes count at most."""
-    return max((len(seats) for seats in _ways(votes)), default=0)
+    votes = tuple(votes)
+    flow = _Flow.of(votes)
+    for person in {seat.person for vote in votes for seat in vote}:
+        flow.leads((_COUNTED, person), _END)
+    many = 0
+    while flow.grows():
+        many += 1
+    return many
 
 
-def _ways(votes: Iterable[Vote]) -> Iterable[Sequence[Seat]]:
-    """Yield each way to seat everybody who may sit somewhere, a seat that two take once."""
-    for chosen in product(*(tuple(vote) for vote in votes if vote)):
-        yield tuple({seat.person: seat for seat in chosen}.values())
+_START, _END, _COUNTED = "start", "end", "counted"
 
 
-def _heard(seats: Sequence[Seat], groups: Sequence[str]) -> Mapping[str, str]:
-    """Return group → person, as many groups as possible and nobody twice (augmenting paths)."""
-    taken: dict[str, str] = {}
-    standing = {seat.person: seat.groups for seat in seats}
+@dataclass
+class _Flow:
+    """What flows from votes to seats and on, one along each way; a way that is used leads back."""
 
-    def seat_for(group: str, tried: set[str]) -> bool:
-        for person, mine in standing.items():
-            if group not in mine or person in tried:
-                continue
-            tried.add(person)
-            before = next((other for other, who in taken.items() if who == person), None)
-            if before is None or seat_for(before, tried):
-                taken[group] = person
-                return True
-        return False
+    ways: dict[Hashable, set[Hashable]] = field(default_factory=lambda: defaultdict(set))
 
-    for group in groups:
-        seat_for(group, set())
-    return taken
+    @classmethod
+    def of(cls, votes: Sequence[Vote]) -> "_Flow":
+        """Lead from each vote to its seats, and through each seat once."""
+        flow = cls()
+        for number, vote in enumerate(votes):
+            flow.leads(_START, ("vote", number))
+            for seat in vote:
+                flow.leads(("vote", number), ("seat", seat.person))
+                flow.leads(("seat", seat.person), (_COUNTED, seat.person))
+        return flow
+
+    def leads(self, one: Hashable, other: Hashable) -> None:
+        self.ways[one].add(other)
+
+    def grows(self) -> bool:
+        """Let one more flow from the start to the end, if there is a way left (Ford, Fulkerson 1956)."""
+        came_from: dict[Hashable, Hashable] = {_START: None}
+        left: list[Hashable] = [_START]
+        while left:
+            here = left.pop()
+            for there in self.ways[here] - came_from.keys():
+                came_from[there] = here
+                left.append(there)
+        if _END not in came_from:
+            return False
+        ends: Hashable = _END
+        while (begins := came_from[ends]) is not None:
+            self.ways[begins].discard(ends)
+            self.ways[ends].add(begins)
+            ends = begins
+        return True
