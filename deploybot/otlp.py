@@ -14,6 +14,7 @@ from importlib.metadata import version
 from typing import cast
 
 import redis
+import requests
 from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -40,6 +41,16 @@ MOST_GATHERED = 5_000
 PATIENCE = 2.0
 
 logger = logging.getLogger(__name__)
+
+
+class _Here(requests.Session):
+    """A session that is sent nowhere else: the collector's key stays with the collector."""
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Take a redirect for a failure."""
+        if resp.is_redirect:
+            resp.close()
+            raise requests.TooManyRedirects("the trace collector answers with a redirect")
 
 
 class _Gathered(SpanProcessor):
@@ -100,6 +111,7 @@ class OtlpTracer:
             endpoint=f"{endpoint.rstrip('/')}/v1/traces",
             headers=dict(headers or {}),
             timeout=PATIENCE,
+            session=_Here(),
         )
 
     @contextmanager

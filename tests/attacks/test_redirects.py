@@ -6,13 +6,16 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+import redis
 from planning import Play
+from story import Story
 
 from deploy.connections import Connections
 from deploy.errors import DeployError
 from deploy.github import GitHub
 from deploybot.errors import ModelUnavailableError
 from deploybot.models.openai import OpenAIModel
+from deploybot.otlp import DOWN, OtlpTracer
 from deploybot.outbound.slack_calls import UnsureCallError, call, slack_client
 
 KEY = "CANARY-key-5b1e77a0c2d94f63"
@@ -77,6 +80,22 @@ def test_a_models_endpoint_leads_nobody_elsewhere(status: int) -> None:
         model.close()
     assert len(asked) == 1
     assert came == []
+
+
+@redirects
+def test_a_trace_collector_leads_nobody_elsewhere(
+    connection: redis.Redis, story: Story, status: int
+) -> None:
+    with listening() as (elsewhere, came), listening(f"{elsewhere}/x", status) as (there, asked):
+        tracer = OtlpTracer(there, connection, headers={"x-key": KEY})
+        with tracer.job("advance", story.person_says("hello").thread):
+            pass
+
+        tracer.flush()
+
+    assert KEY in asked[0]
+    assert came == []
+    assert connection.exists(DOWN), "it took nothing, and is left alone for a while"
 
 
 @redirects
