@@ -181,7 +181,7 @@ def test_dead_workers_that_nobody_replaces_are_soon_not_counted(
     try:
         for pid in children_of(pool.pid):
             os.kill(pid, signal.SIGKILL)
-        wait_until(lambda: counted(connection) == {0})
+        wait_until(lambda: counted(connection) == {0}, seconds=60)
     finally:
         pool.send_signal(signal.SIGCONT)
 

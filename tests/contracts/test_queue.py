@@ -115,9 +115,9 @@ def test_a_wake_up_is_run_by_the_real_worker_and_leaves_nothing_behind(
 
 
 def test_a_worker_that_was_given_up_is_known_again_when_it_goes_on(
-    connection: redis.Redis, url: str
+    connection: redis.Redis, redis_url: str
 ) -> None:
-    worker = worker_for("threads", url)
+    worker = worker_for("threads", redis_url)
     worker.register_birth()
     connection.delete(worker.key)  # as when nothing was heard of it for long
     clean_worker_registry(worker.queues[0])
@@ -130,9 +130,9 @@ def test_a_worker_that_was_given_up_is_known_again_when_it_goes_on(
 
 
 def test_a_worker_is_believed_to_live_for_as_long_as_is_set_and_no_longer(
-    connection: redis.Redis, url: str
+    connection: redis.Redis, redis_url: str
 ) -> None:
-    worker = worker_for("threads", url, WorkerSettings(ttl=20))
+    worker = worker_for("threads", redis_url, WorkerSettings(ttl=20))
 
     worker.register_birth()
     at_birth = connection.ttl(worker.key)
@@ -143,9 +143,9 @@ def test_a_worker_is_believed_to_live_for_as_long_as_is_set_and_no_longer(
 
 
 def test_whoever_dies_while_it_clears_up_keeps_others_from_it_for_a_minute_at_most(
-    connection: redis.Redis, url: str
+    connection: redis.Redis, redis_url: str
 ) -> None:
-    died, other = (worker_for("threads", url).queues[0] for _ in range(2))
+    died, other = (worker_for("threads", redis_url).queues[0] for _ in range(2))
 
     assert died.acquire_maintenance_lock()
     assert not other.acquire_maintenance_lock()
