@@ -26,8 +26,11 @@ from deploybot.ports import MailNotes
 
 logger = logging.getLogger(__name__)
 
+FIRST_LISTEN_SECONDS = 1.0
+"""How long the first IDLE lasts after something came, each further one twice as long: what the server
+says in one breath with the beginning of an IDLE is not heard by the library until more is said."""
 LISTEN_SECONDS = 60.0
-"""How long one IDLE lasts: servers end it after half an hour, and a line that is dead says nothing."""
+"""How long one IDLE lasts at most: servers end it after half an hour, and a dead line says nothing."""
 POLL_SECONDS = 10.0
 """How often a server is asked that does not speak up by itself."""
 HEED_SECONDS = 1.0
@@ -55,6 +58,7 @@ class MailboxReader:
     timeout: float = 30.0
     connect: Callable[..., MailboxConnection] = MailboxConnection
     _pause: float = field(default=FIRST_PAUSE, init=False)
+    _listens: float = field(default=FIRST_LISTEN_SECONDS, init=False)
     _stuck: set[tuple[int, int]] = field(default_factory=set, init=False)
 
     def run(self, stop: threading.Event) -> None:
@@ -95,7 +99,9 @@ class MailboxReader:
                     return
             self.seen()
             self._pause = FIRST_PAUSE
-            if not uids:  # else something may have come meanwhile, unsaid
+            if uids:  # something may have come meanwhile, unsaid
+                self._listens = FIRST_LISTEN_SECONDS
+            else:
                 self._wait(mailbox, stop)
 
     def _wait(self, mailbox: MailboxConnection, stop: threading.Event) -> None:
@@ -107,12 +113,13 @@ class MailboxReader:
             self._listen(line, stop)
 
     def _listen(self, line: Listening, stop: threading.Event) -> None:
-        left = self.listen_seconds
+        left = min(self._listens, self.listen_seconds)
         while left > 0 and not stop.is_set():
             part = min(left, HEED_SECONDS)
             if line.hears(part):
                 return
             left -= part
+        self._listens = min(2 * self._listens, self.listen_seconds)
 
     def _take(self, mailbox: MailboxConnection, uid: int) -> None:
         """Take one mail, unless it was taken, and mark it; what cannot be handled is put aside."""

@@ -7,6 +7,7 @@ import pytest
 from dovecot import require_dovecot
 from letters import ANN, BEN
 from mail_company import MailCompany, open_mail_company
+from redis_server import wait_until
 
 from deploybot.events import ApprovalGranted, EmailReceived
 
@@ -33,9 +34,10 @@ def test_a_request_is_asked_for_by_mail_and_approved_by_replying(company: MailCo
 
 
 def test_neither_a_word_nor_a_password_is_in_the_log(company: MailCompany) -> None:
-    log = company.company.log("workers")
+    company.writes(ANN, "what is live, and is the backend main to production?", 9)
+    wait_until(lambda: "took a mail" in company.company.log("workers"))
 
-    assert "took a mail" in log
+    log = company.company.log("workers")
     assert "backend main to production" not in log
     assert "ord%" not in log
     assert BEN not in log

@@ -5,6 +5,7 @@ import socket
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Self
@@ -298,6 +299,41 @@ class Cutting:
                     sink.sendall(data)
                 except OSError:
                     return
+
+
+class Gluing(Cutting):
+    """Keeps back that the server listens now, until it can be said in one breath with what came."""
+
+    glued = False
+
+    def _pass_on(self, source: socket.socket, sink: socket.socket, cut: bool) -> None:
+        kept = b""
+        with source, sink, suppress(OSError):
+            while data := source.recv(4096):
+                kept += data
+                waits = cut and not self.glued and b"+ idling" in kept
+                if waits and b"EXISTS" not in kept.partition(b"+ idling")[2]:
+                    continue
+                self.glued = self.glued or waits
+                sink.sendall(kept)
+                kept = b""
+            for line in (source, sink):
+                line.shutdown(socket.SHUT_RDWR)
+
+
+def test_a_mail_that_is_announced_in_one_breath_with_the_first_word_is_heard_soon(
+    server: Dovecot, address: str, reading: Reading
+) -> None:
+    """The library waits for the line to speak, and not for what it has read from the line already."""
+    with (
+        Gluing(server.ports[0], cuts=0, after=0) as line,
+        reading.of(server.url(address, port=line.port), listen_seconds=3600),
+    ):
+        reading.waits_for_looks(1)
+        server.deliver(hello(), address)
+        reading.waits_for("heard")
+
+    assert line.glued
 
 
 @pytest.mark.row(36)
