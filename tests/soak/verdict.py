@@ -17,9 +17,10 @@ from deploybot.invariants import Ledger, World
 from deploybot.invariants import violations as violations_of
 from deploybot.models import templates
 from deploybot.outbound.email_letters import letters
-from deploybot.outbound.slack_fate import FINAL
+from deploybot.outbound.slack_fate import FINAL, in_short
 from deploybot.outbound.slack_text import escape
 from deploybot.outbox import tellings
+from deploybot.ports import People
 from deploybot.telling import Card, Private, Yours
 from deploybot.thread import Status, Thread
 from deploybot.yours import told_to
@@ -261,7 +262,7 @@ def untold(company: SoakCompany, kept: list[Thread]) -> list[str]:
                 heard = telling.channel != "slack" or escape(telling.text) in whispers
             else:
                 heard = name in posts and (
-                    not isinstance(telling, Card) or _shows(telling, posts[name])
+                    not isinstance(telling, Card) or _shows(telling, posts[name], company.people)
                 )
             if not heard:
                 missing.append(name)
@@ -276,8 +277,9 @@ def untold(company: SoakCompany, kept: list[Thread]) -> list[str]:
     return missing
 
 
-def _shows(card: Card, found: list[str]) -> bool:
-    return card.state not in FINAL or all(card.state.value in text for text in found[:1])
+def _shows(card: Card, found: list[str], people: People) -> bool:
+    """Tell whether a card that can no longer change says how it ended."""
+    return card.state not in FINAL or all(in_short(card, people) in text for text in found[:1])
 
 
 def _id(noted: str) -> str:
