@@ -124,7 +124,7 @@ def run(
                 log(tail[-1])
         except LeaseLostError:
             raise
-        except Exception:
+        except Exception:  # whatever a guard or a log raises: no command outlives its caller
             _ask_to_end(child, manner.grace_seconds)
             raise
         exit_code = child.poll()

@@ -46,7 +46,7 @@ class Alarms:
             if not self._is_due(name):
                 return False
             return self._by_slack(text) or self._by_mail(text)
-        except Exception:
+        except Exception:  # an alarm may fail; what it is about must go on
             logger.exception("an alarm was not said", extra={"action": "alarm", "alarm": name})
             return False
 

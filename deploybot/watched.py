@@ -46,7 +46,7 @@ class Watch:
             self.meter.add(*metrics.observations(before, grown))
             if self.tracer.is_on:
                 self.tracer.tell(*told(before, grown))
-        except Exception:
+        except Exception:  # the events are stored: that counting fails must undo nothing
             logger.exception("new events were not counted", extra={"thread_id": grown.id})
 
     @contextmanager

@@ -52,7 +52,7 @@ class Journaled:
         return datetime.fromtimestamp(0, UTC)
 
     def planned_steps(self, action: Action, sha: str) -> tuple[PlannedStep, ...]:
-        """Return the steps that would make `sha` live."""
+        """Return the steps that would make `sha` live; each kind of target says its own."""
         raise NotImplementedError
 
     def prepare(self) -> None:

@@ -29,6 +29,7 @@ def company(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Company
     monkeypatch.setitem(configuration.RULES, "production", RULE)
     tables = configuration.catalog_tables
     grouped = lambda *given: tables(*given) | {"groups": GROUPS}  # noqa: E731
+    # the demo has no groups, and its company writes its own file
     monkeypatch.setattr(configuration, "catalog_tables", grouped)
     with Company(tmp_path / "company", now=now) as running:
         yield running

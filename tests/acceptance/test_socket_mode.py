@@ -173,6 +173,7 @@ def test_what_the_store_does_not_take_is_not_acknowledged(
             raise StoreUnavailableError("The store does not answer.")
         return takes(store, *args, **more)
 
+    # the real store, but for one write that it does not take
     monkeypatch.setattr(MemoryStore, "append", append)
     office.server.courier.timeout = 1.0
 

@@ -73,7 +73,7 @@ HOLES: dict[str, tuple[object, str, object]] = {
 
 @pytest.mark.parametrize("hole", HOLES)
 def test_a_seeded_hole_is_found_by_some_attack(hole: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(*HOLES[hole])
+    monkeypatch.setattr(*HOLES[hole])  # the mistake that the attacks must find
 
     assert any(_fails(attack) for attack in ATTACKS if "times" not in attack)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 import redis
-from redis_server import emptied, running_server, wait_until
+from redis_server import wait_until
 
 
 @dataclass
@@ -39,19 +39,6 @@ def table() -> Iterator[Table]:
         f"\n\n{table}\n\n{os.cpu_count()} cores, load {load} at the end; every write is waited for "
         "on the disk (appendfsync always); medians.\n"
     )
-
-
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with running_server() as url:
-        yield url
-
-
-@pytest.fixture
-def connection(url: str) -> Iterator[redis.Redis]:
-    connection = emptied(url)
-    yield connection
-    connection.close()
 
 
 def settled(connection: redis.Redis) -> int:

@@ -22,9 +22,9 @@ FEW, MANY = 1_000, 10_000
 
 
 @pytest.fixture
-def bot(url: str, connection: redis.Redis) -> Iterator[Bot]:
+def bot(redis_url: str, connection: redis.Redis) -> Iterator[Bot]:
     """Yield a bot whose writes are not waited for: what is measured here is space."""
-    with company(url) as (bot, _):
+    with company(redis_url) as (bot, _):
         connection.config_set("appendfsync", "no")
         yield without_prompts(bot)
         connection.config_set("appendfsync", "always")

@@ -25,8 +25,8 @@ BAR = 150
 
 
 @pytest.fixture
-def office(url: str, tmp_path: Path) -> Iterator[PageOffice]:
-    with opened(url, tmp_path) as office:
+def office(redis_url: str, tmp_path: Path) -> Iterator[PageOffice]:
+    with opened(redis_url, tmp_path) as office:
         yield office
 
 

@@ -47,7 +47,7 @@ bot_user = "{HOME.bot_user}"
 
 
 @pytest.fixture
-def port(url: str, tmp_path: Path) -> Iterator[int]:
+def port(redis_url: str, tmp_path: Path) -> Iterator[int]:
     """Run the web process, without workers; yield its port."""
     (tmp_path / "deploybot.toml").write_text(CONFIG)
     (port,) = free_ports(1)
@@ -55,7 +55,7 @@ def port(url: str, tmp_path: Path) -> Iterator[int]:
         "PATH": os.environ["PATH"],  # noqa: TID251 - for a child
         "DEPLOYBOT_CONFIG": str(tmp_path / "deploybot.toml"),
         "DEPLOYBOT_STATE_DIR": str(tmp_path / "state"),
-        "DEPLOYBOT_REDIS_URL": url,
+        "DEPLOYBOT_REDIS_URL": redis_url,
         "DEPLOYBOT_SECRET_KEY": "k" * 32,
         "DEPLOYBOT_PORT": str(port),
         "SLACK_BOT_TOKEN": TOKEN,

@@ -32,8 +32,8 @@ return redis.call('XADD', KEYS[1], (ARGV[1] + 1) .. '-0', 'e', ARGV[2], 'm', ARG
 
 
 @pytest.fixture
-def bot(url: str, connection: redis.Redis) -> Iterator[tuple[Bot, Path]]:
-    with company(url) as found:
+def bot(redis_url: str, connection: redis.Redis) -> Iterator[tuple[Bot, Path]]:
+    with company(redis_url) as found:
         yield found
 
 
@@ -91,11 +91,11 @@ def test_the_bare_loop_is_at_least_four_tenths_as_fast_as_a_script_of_its_writes
 
 
 def test_real_workers_take_the_workflow_to_its_end(
-    bot: tuple[Bot, Path], url: str, connection: redis.Redis, table: Table
+    bot: tuple[Bot, Path], redis_url: str, connection: redis.Redis, table: Table
 ) -> None:
     measured, config = bot
 
-    with bot_pool(url, config):
+    with bot_pool(redis_url, config):
         alone = [seconds(lambda: finish(measured, 1)) for _ in range(20)]
         together = [seconds(lambda: finish(measured, AT_ONCE)) / AT_ONCE for _ in range(3)]
 

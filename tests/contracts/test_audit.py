@@ -225,7 +225,7 @@ def test_a_store_that_goes_away_is_not_called_a_forgery(
 def test_every_thread_comes_once_whatever_moves_meanwhile(
     store: RedisStore, ledger: RedisLedger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ledger_module, "PAGE", 3)
+    monkeypatch.setattr(ledger_module, "PAGE", 3)  # so that a few threads are several pages
     names = [f"t{number}" for number in range(10)]
     for number, name in enumerate(names):
         keep(store, said(number), thread_id=name)
@@ -243,7 +243,7 @@ def test_every_thread_comes_once_whatever_moves_meanwhile(
 def test_threads_written_to_at_one_moment_are_all_taken(
     connection: redis.Redis, ledger: RedisLedger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ledger_module, "PAGE", 2)
+    monkeypatch.setattr(ledger_module, "PAGE", 2)  # so that a few threads are several pages
     for number in range(7):
         connection.zadd(THREADS, {f"t{number}": 5})
 

@@ -41,6 +41,7 @@ def server() -> Iterator[Dovecot]:
 
 @pytest.fixture(autouse=True)
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    # the pauses between tries, and nothing of what is tried
     monkeypatch.setattr(reader, "FIRST_PAUSE", 0.05)
     monkeypatch.setattr(reader, "LONGEST_PAUSE", 0.2)
     monkeypatch.setattr(reader, "PAUSE_WHEN_SHUT_OUT", 0.05)

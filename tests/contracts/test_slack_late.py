@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from contracts.test_slack import SETTINGS, Desk
 from redis_server import wait_until
+from slack_desk import SETTINGS, Desk
 
 from deploybot.demo.workspace import WorkspaceServer
 from deploybot.outbound.slack_calls import UnsureCallError
